@@ -1,0 +1,63 @@
+"""Voicing: which notes a chord is played with, so that one chord leads smoothly to the next."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+from gapt.music.chords import Chord
+
+BASS_RANGE = (36, 47)
+"""MIDI pitches of the bass note: the octave below the cello's open C up to B2."""
+UPPER_RANGE = (52, 72)
+"""MIDI pitches of the upper voices: E3 to C5, under most melodies."""
+MAX_UPPER = 4
+_CENTRE = 61.0
+
+# Which intervals a player drops first when a chord has more than four notes: the fifth, then the
+# root (the bass plays it), then the eleventh and ninth.
+_DROP_ORDER = (7, 0, 5, 2, 9)
+
+
+def _upper_pitch_classes(chord: Chord) -> list[int]:
+    intervals = list(chord.intervals)
+    for interval in _DROP_ORDER:
+        if len(intervals) <= MAX_UPPER:
+            break
+        if interval in intervals:
+            intervals.remove(interval)
+    return [(chord.root + i) % 12 for i in intervals[:MAX_UPPER]]
+
+
+def _movement(voicing: tuple[int, ...], previous: tuple[int, ...]) -> float:
+    """How far voices move: from each note to the nearest of the other chord, both ways."""
+    there = sum(min(abs(note - other) for other in previous) for note in voicing)
+    back = sum(min(abs(note - other) for note in voicing) for other in previous)
+    return there + back
+
+
+def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """MIDI pitches of a chord: a bass note, then three or four upper voices, ascending.
+
+    Args:
+        chord: what to play.
+        previous: the voicing before it; the upper voices move from it as little as they can.
+    """
+    low, _ = BASS_RANGE
+    bass = low + (chord.root + chord.bass - low) % 12
+    options = [
+        [p for p in range(UPPER_RANGE[0], UPPER_RANGE[1] + 1) if p % 12 == pitch_class]
+        for pitch_class in _upper_pitch_classes(chord)
+    ]
+    before = previous[1:] if previous else None
+
+    def cost(candidate: tuple[int, ...]) -> float:
+        notes = sorted(candidate)
+        gaps = [high - low for low, high in pairwise(notes)]
+        # A second low in the voicing is mud and a gap over an octave falls apart; both are rare
+        # enough to be taken when voice leading asks for them strongly.
+        roughness = sum(4.0 for gap in gaps if gap < 3) / 2 + sum(6.0 for gap in gaps if gap > 9)
+        drift = abs(sum(notes) / len(notes) - _CENTRE)
+        return roughness + drift + (_movement(tuple(notes), before) if before else 0.0)
+
+    candidates: list[tuple[int, ...]] = list(product(*options))
+    return (bass, *sorted(min(candidates, key=cost)))
