@@ -6,7 +6,6 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer

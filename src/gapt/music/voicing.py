@@ -60,4 +60,5 @@ def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, .
         return roughness + drift + (_movement(tuple(notes), before) if before else 0.0)
 
     candidates: list[tuple[int, ...]] = list(product(*options))
-    return (bass, *sorted(min(candidates, key=cost)))
+    best = min(candidates, key=cost)
+    return (bass, *sorted(best))
