@@ -6,6 +6,7 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,28 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+@data.command("prepare")
+def _prepare(
+    out: Annotated[Path, typer.Option(help="Folder for the prepared corpus.")],
+    hooktheory: Annotated[Path | None, typer.Option(help="Hooktheory.json.gz.")] = None,
+    pop909: Annotated[Path | None, typer.Option(help="POP909 archive or folder.")] = None,
+    nottingham: Annotated[Path | None, typer.Option(help="Nottingham archive or folder.")] = None,
+    openewld: Annotated[Path | None, typer.Option(help="OpenEWLD archive or folder.")] = None,
+    tunes: Annotated[bool, typer.Option("--tunes", help="The tunes that come with gapt.")] = False,
+) -> None:
+    """Turn published corpora into the corpus that training reads."""
+    from gapt.corpora.prepare import TUNES, prepare
+
+    given = {
+        "hooktheory": hooktheory,
+        "pop909": pop909,
+        "nottingham": nottingham,
+        "openewld": openewld,
+        "tunes": TUNES if tunes else None,
+    }
+    prepare({name: path for name, path in given.items() if path is not None}, out)
 
 
 def main() -> None:

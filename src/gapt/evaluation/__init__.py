@@ -1,0 +1,1 @@
+"""Evaluation: simulations, measures, plots and tables. Trains nothing."""
