@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gapt.corpora import hooktheory, pop909, store
+from gapt.corpora import hooktheory, openewld, pop909, store, tunebooks
 from gapt.corpora.reading import (
     Item,
     Reader,
     UnreadableSong,
+    first_onset,
     hash_fraction,
     without_leading_bars,
 )
@@ -39,6 +40,9 @@ from gapt.music.frames import CHORDS, NUM_PITCHES, encode
 READERS: dict[str, Reader] = {
     "hooktheory": hooktheory.READER,
     "pop909": pop909.READER,
+    "nottingham": tunebooks.NOTTINGHAM,
+    "openewld": openewld.READER,
+    "tunes": tunebooks.BUILTIN,
 }
 
 TUNES = Path(__file__).with_name("tunes.abc")
@@ -137,7 +141,7 @@ def _parse_one(reader: Reader, item: Item) -> Any:
         return f"no {'chords' if sheet.notes else 'melody'}"
     if not all(0 <= note.pitch < NUM_PITCHES for note in sheet.notes):
         return "a pitch outside MIDI's range"
-    if min(x.onset for x in (*sheet.notes, *sheet.chords)) < 0 or sheet.beats_per_bar <= 0:
+    if first_onset(sheet) < 0 or sheet.beats_per_bar <= 0:
         return "a negative time"
     return encode(without_leading_bars(sheet)), sheet.beats_per_bar, sheet.title
 

@@ -126,10 +126,15 @@ def hash_fraction(song_id: str) -> float:
     return int.from_bytes(hashlib.sha256(song_id.encode()).digest()[:4], "big") / 2**32
 
 
+def first_onset(sheet: LeadSheet) -> float:
+    """The beat on which the first note or chord begins; 0 in an empty sheet."""
+    onsets = [note.onset for note in sheet.notes] + [chord.onset for chord in sheet.chords]
+    return min(onsets, default=0.0)
+
+
 def without_leading_bars(sheet: LeadSheet) -> LeadSheet:
     """The sheet without the whole bars at its start in which neither part sounds."""
-    starts = [x.onset for x in (*sheet.notes, *sheet.chords)]
-    cut = min(starts, default=0.0) // sheet.beats_per_bar * sheet.beats_per_bar
+    cut = first_onset(sheet) // sheet.beats_per_bar * sheet.beats_per_bar
     return shifted(sheet, -cut) if cut > 0 else sheet
 
 

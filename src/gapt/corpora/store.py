@@ -74,7 +74,7 @@ class Corpus:
             table = pq.read_table(path)
         except FileNotFoundError as error:
             raise UserError(
-                f"There is no corpus in '{folder}'. Make one with 'gapt data prepare --out {folder}'."
+                f"There is no corpus in '{folder}'. Make one with 'gapt data prepare'."
             ) from error
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(

@@ -1,0 +1,46 @@
+"""The OpenEWLD corpus: public-domain Wikifonia lead sheets in compressed MusicXML.
+
+Format: Simonetta et al., "Symbolic Music Similarity through a Graph-Based Representation" (2018).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from gapt.corpora.reading import Item, Reader, UnreadableSong, read_matching
+from gapt.music.leadsheet import LeadSheet
+
+
+def items(path: Path) -> Iterator[Item]:
+    """The songs of the archive or its unpacked folder."""
+    # dataset/COMPOSER/SONG/SONG.mxl
+    found = read_matching(path, r"dataset/([^/]+/[^/]+)/[^/]+\.mxl", "OpenEWLD")
+    for name, data in found.items():
+        yield Item(f"openewld/{name}", (name.rpartition("/")[2].replace("_", " "), data))
+
+
+def parse(payload: tuple[str, bytes]) -> LeadSheet:
+    """A compressed MusicXML file -> its lead sheet."""
+    from music21 import converter
+    from music21.exceptions21 import Music21Exception
+
+    from gapt.corpora.scores import to_lead_sheet
+
+    title, data = payload
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            score = next(n for n in archive.namelist() if not n.startswith("META-INF"))
+            text = archive.read(score)
+        parsed = converter.parseData(text, format="musicxml")
+    except (zipfile.BadZipFile, StopIteration) as error:
+        raise UnreadableSong("not a compressed MusicXML file") from error
+    except (Music21Exception, ValueError, SyntaxError, TypeError, AttributeError) as error:
+        # music21 meets malformed MusicXML with whatever error comes up.
+        raise UnreadableSong(f"bad MusicXML: {error}") from error
+    return to_lead_sheet(parsed, title)
+
+
+READER = Reader(items, parse)

@@ -1,0 +1,73 @@
+"""A music21 score -> a lead sheet. Shared by the ABC and the MusicXML readers.
+
+Repeats are played out, ties joined, grace notes dropped, a pickup set at the end of a full bar.
+A chord symbol lasts until the next one or the end of the tune.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+from music21 import harmony, repeat, stream
+
+from gapt.corpora.reading import UnreadableSong
+from gapt.music.chords import Chord
+from gapt.music.leadsheet import ChordSpan, LeadSheet, Note
+
+
+def to_lead_sheet(score: Any, title: str) -> LeadSheet:
+    """The first part's first voice and the chord symbols over it.
+
+    Raises:
+        UnreadableSong: there are no bars.
+    """
+    part = score.parts.first() if isinstance(score, stream.Score) else score
+    # Where repeat signs contradict each other, the tune as written is still a tune.
+    with suppress(repeat.ExpanderException):
+        part = part.expandRepeats()
+    bars = list(part.getElementsByClass(stream.Measure)) if part is not None else []
+    if not bars:
+        raise UnreadableSong("no bars")
+    beats_per_bar = float(bars[0].barDuration.quarterLength)
+    pickup = max(0.0, beats_per_bar - float(bars[0].duration.quarterLength))
+
+    notes: list[Note] = []
+    symbols: list[tuple[float, Chord | None]] = []
+    for bar in bars:
+        start = float(bar.offset) + pickup
+        for element in (bar.voices[0] if bar.voices else bar).notes:
+            if not isinstance(element, harmony.Harmony) and not element.duration.isGrace:
+                _append(notes, element, start + float(element.offset))
+        for symbol in bar.recurse().getElementsByClass(harmony.ChordSymbol):
+            if symbol.pitches or isinstance(symbol, harmony.NoChord):
+                symbols.append((start + float(symbol.getOffsetInHierarchy(bar)), _chord(symbol)))
+
+    symbols.sort(key=lambda symbol: symbol[0])
+    end = max((note.offset for note in notes), default=0.0)
+    chords = tuple(
+        ChordSpan(onset, offset, chord)
+        for (onset, chord), (offset, _) in pairwise([*symbols, (end, None)])
+        if chord is not None and offset > onset
+    )
+    return LeadSheet(tuple(notes), chords, beats_per_bar, title)
+
+
+def _append(notes: list[Note], element: Any, onset: float) -> None:
+    """Add a note, or the top of a chord; what is tied to the note before makes that longer."""
+    top = max(element.pitches, key=lambda pitch: pitch.midi)
+    tie = element.tie.type if element.tie is not None else ""
+    offset = onset + float(element.quarterLength)
+    if tie in ("stop", "continue") and notes and notes[-1].pitch == top.midi:
+        onset = notes.pop().onset
+    notes.append(Note(onset, offset, top.midi))
+
+
+def _chord(symbol: Any) -> Chord | None:
+    if isinstance(symbol, harmony.NoChord):
+        return None
+    root = symbol.root().pitchClass
+    return Chord.of(
+        root, (p.pitchClass - root for p in symbol.pitches), symbol.bass().pitchClass - root
+    )

@@ -1,0 +1,65 @@
+"""Tunebooks in ABC notation: the Nottingham corpus, and the tunes that come with gapt.
+
+Nottingham's chord suffixes are its own (`Cd` diminished, `Ca` augmented, `C/e` with a lower-case
+bass, `f+` for F sharp); of two chords on one note the second is for the repeat and is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from gapt.corpora.reading import Item, Reader, UnreadableSong, missing, read_matching
+from gapt.music.leadsheet import LeadSheet
+
+_TUNE = re.compile(r"^X:\s*(\d+).*?(?=^X:|\Z)", re.MULTILINE | re.DOTALL)
+_TITLE = re.compile(r"^T:\s*(.*?)\s*$", re.MULTILINE)
+_CHORD = re.compile(r'"([A-G][#b]?)([^"/]*)(?:/([A-Ga-g])([#b+]?))?"')
+_SUFFIXES = {"d": "dim", "a": "aug", "a7": "7#5"}
+
+
+def nottingham(path: Path) -> Iterator[Item]:
+    """The tunes of the repository's `ABC_cleaned`."""
+    for name, data in read_matching(path, r"ABC_cleaned/(.*)\.abc", "Nottingham").items():
+        yield from _tunes(f"nottingham/{name}", data)
+
+
+def builtin(path: Path) -> Iterator[Item]:
+    """The tunes of one ABC file."""
+    try:
+        yield from _tunes("tunes", path.read_bytes())
+    except FileNotFoundError as error:
+        raise missing(path, "tunes") from error
+
+
+def _tunes(prefix: str, data: bytes) -> Iterator[Item]:
+    text = data.decode("utf-8", errors="replace")
+    for match in _TUNE.finditer(text.replace("\r\n", "\n")):
+        yield Item(f"{prefix}/{match[1]}", match[0])
+
+
+def parse(payload: str) -> LeadSheet:
+    """The ABC text of one tune -> its lead sheet."""
+    from music21 import converter
+    from music21.exceptions21 import Music21Exception
+
+    from gapt.corpora.scores import to_lead_sheet
+
+    title = _TITLE.search(payload)
+    try:
+        score = converter.parseData(_CHORD.sub(_plain_chord, payload), format="abc")
+    except (Music21Exception, ValueError, IndexError, TypeError, AttributeError) as error:
+        # music21 meets malformed ABC with whatever error comes up.
+        raise UnreadableSong(f"bad ABC: {error}") from error
+    return to_lead_sheet(score, title[1] if title else "")
+
+
+def _plain_chord(match: re.Match[str]) -> str:
+    root, suffix, bass, accidental = match.groups()
+    over = f"/{bass.upper()}{(accidental or '').replace('+', '#')}" if bass else ""
+    return f'"{root}{_SUFFIXES.get(suffix.strip(), suffix)}{over}"'
+
+
+NOTTINGHAM = Reader(nottingham, parse)
+BUILTIN = Reader(builtin, parse)
