@@ -24,8 +24,9 @@ def to_lead_sheet(score: Any, title: str) -> LeadSheet:
         UnreadableSong: there are no bars.
     """
     part = score.parts.first() if isinstance(score, stream.Score) else score
-    # Where repeat signs contradict each other, the tune as written is still a tune.
-    with suppress(repeat.ExpanderException):
+    # Where repeat signs contradict each other (music21 then stumbles in one of two ways), the tune
+    # as written is still a tune.
+    with suppress(repeat.ExpanderException, IndexError):
         part = part.expandRepeats()
     bars = list(part.getElementsByClass(stream.Measure)) if part is not None else []
     if not bars:
