@@ -42,6 +42,18 @@ def _options(
     pass
 
 
+@data.command("download")
+def _download(
+    out: Annotated[Path, typer.Option(help="Folder for the archives.")],
+    only: Annotated[list[str] | None, typer.Option(help="Only this corpus; repeatable.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="The checksum that --only must have.")] = None,
+) -> None:
+    """Fetch the published corpora from their publishers (a few MB each)."""
+    from gapt.corpora.download import download
+
+    download(out, only or (), sha256)
+
+
 @data.command("prepare")
 def _prepare(
     out: Annotated[Path, typer.Option(help="Folder for the prepared corpus.")],
@@ -62,6 +74,92 @@ def _prepare(
         "tunes": TUNES if tunes else None,
     }
     prepare({name: path for name, path in given.items() if path is not None}, out)
+
+
+@app.command("jam")
+def _jam(
+    host: Annotated[
+        str, typer.Option(help="Address to serve on; other than this one, others can connect.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8765,
+    model: Annotated[
+        str | None, typer.Option(help="A shipped model's name, or an exported model file.")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="How adventurous the chords are at first.")
+    ] = 1.0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+    ] = True,
+) -> None:
+    """Play a melody in the browser; the model plays the chords."""
+    from gapt.live.server import serve
+
+    serve(host, port, model, temperature, browser)
+
+
+@app.command("accompany")
+def _accompany(
+    melody: Annotated[Path, typer.Argument(help="A MIDI file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The MIDI file to write.")],
+    model: Annotated[
+        str | None, typer.Option(help="A shipped model's name, or an exported model file.")
+    ] = None,
+    track: Annotated[
+        int | None,
+        typer.Option(
+            help="The melody's track, the file's first being 1; in a file with one track, "
+            "its channel. Left out: the one that looks most like a melody."
+        ),
+    ] = None,
+    temperature: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="How adventurous the chords are; 0: the likeliest ones."),
+    ] = 1.0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed plays the same chords.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON report to write.")] = None,
+) -> None:
+    """Play chords to a melody in a MIDI file, hearing it as if it came live."""
+    from gapt.live.accompany import accompany_file
+
+    accompany_file(
+        melody, out, model=model, track=track, temperature=temperature, seed=seed, report=report
+    )
+
+
+Recipe = Annotated[
+    Path, typer.Option("--recipe", help="YAML file, e.g. recipes/policy-small.yaml.")
+]
+CorpusFolder = Annotated[Path, typer.Option("--corpus", help="What 'gapt data prepare' wrote.")]
+RunFolder = Annotated[Path, typer.Option("--out", help="Folder of the run.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")]
+
+
+@train.command("policy")
+def train_policy(
+    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, resume: Resume = False
+) -> None:
+    """Pretrain the online chord policy by maximum likelihood."""
+    from gapt.corpora.store import Corpus
+    from gapt.training.pretrain import train_policy as run
+    from gapt.training.recipes import load_recipe
+
+    run(load_recipe(recipe), Corpus.load(corpus), out, resume=resume)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder, or a .safetensors file.")],
+    out: Annotated[Path, typer.Option("--out", help="The .onnx file to write.")],
+    half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
+) -> None:
+    """Export a trained policy to ONNX, for 'gapt jam --model' and 'gapt accompany --model'."""
+    from gapt.models.checkpoint import load_policy
+    from gapt.models.export import export_policy
+
+    export_policy(load_policy(run), out, half=half)
 
 
 def main() -> None:
