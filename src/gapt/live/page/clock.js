@@ -1,0 +1,74 @@
+/**
+ * Musical time on the audio clock.
+ *
+ * Positions are in sixteenth-note frames (fractional; frame 0 is the first downbeat after the
+ * count-in, so the count-in is negative); times are seconds of `AudioContext.currentTime`.
+ * Knows no sound and no network.
+ */
+export const FRAMES_PER_BEAT = 4;
+export const BEATS_PER_BAR = 4;
+export const FRAMES_PER_BAR = FRAMES_PER_BEAT * BEATS_PER_BAR;
+function period(tempo) {
+    return 60 / tempo / FRAMES_PER_BEAT;
+}
+/** A tempo map: piecewise constant, changed only in the future. */
+export class Transport {
+    segments;
+    /** @param start time of the first frame of the count-in, one bar before frame 0 */
+    constructor(start, tempo) {
+        this.segments = [{ frame: -FRAMES_PER_BAR, time: start, period: period(tempo) }];
+    }
+    timeOf(frame) {
+        const s = this.last((segment) => segment.frame <= frame);
+        return s.time + (frame - s.frame) * s.period;
+    }
+    positionAt(time) {
+        const s = this.last((segment) => segment.time <= time);
+        return s.frame + (time - s.time) / s.period;
+    }
+    /** Takes effect two frames on, past everything that is already scheduled. */
+    setTempo(tempo, now) {
+        const frame = Math.ceil(this.positionAt(now)) + 2;
+        const time = this.timeOf(frame);
+        while (this.segments.length > 1 && this.segments[this.segments.length - 1].frame >= frame) {
+            this.segments.pop();
+        }
+        this.segments.push({ frame, time, period: period(tempo) });
+    }
+    last(reached) {
+        for (let i = this.segments.length - 1; i > 0; i--) {
+            const segment = this.segments[i];
+            if (reached(segment))
+                return segment;
+        }
+        return this.segments[0];
+    }
+}
+/**
+ * `AudioContext.currentTime` without its steps. The audio thread works in bursts of some 10 ms, and
+ * between them its clock stands still; this one runs on with the system's. It is never behind the
+ * audio clock, so what is scheduled after it is in the future.
+ */
+export class AudioClock {
+    audio;
+    offset = -Infinity;
+    constructor(audio) {
+        this.audio = audio;
+    }
+    now() {
+        const system = performance.now() / 1000;
+        const offset = this.audio.currentTime - system;
+        // The bursts' upper edge, let down slowly since the two clocks drift; at once if audio halted.
+        const halted = offset < this.offset - 0.1;
+        this.offset = halted ? offset : Math.max(offset, this.offset - 2e-6);
+        return system + this.offset;
+    }
+}
+/**
+ * Calls `tick` every few milliseconds from a worker: timers of a page in the background, or of a
+ * busy one, come late. Ticks only decide when to look; what sounds is scheduled on the audio clock.
+ */
+export function startTicker(tick) {
+    const worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
+    worker.onmessage = tick;
+}

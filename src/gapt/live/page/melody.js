@@ -1,0 +1,43 @@
+/**
+ * From key presses to what the model hears: one melody state per frame, monophonic.
+ *
+ * A press at position p belongs to frame round(p), so the melody of frame t is final at t + 0.5,
+ * which is when `take` may be called for it. In one frame the newest press wins; a note always gets
+ * its onset frame, however short; a new note ends the one before it. Pure: knows no clock, no
+ * sound, no network.
+ */
+export class Melody {
+    /** The frame that `take` tells next. */
+    frame = 0;
+    sounding = null;
+    pending = [];
+    press(pitch, position) {
+        // A press that reaches us after its frame was told belongs to the next; before frame 0 (the
+        // count-in) nothing was told.
+        const on = this.frame === 0 ? Math.round(position) : Math.max(Math.round(position), this.frame);
+        this.pending.push({ pitch, on, end: Infinity });
+    }
+    release(pitch, position) {
+        const held = (note) => note.pitch === pitch && note.end === Infinity;
+        const note = [...this.pending].reverse().find(held) ?? this.sounding;
+        if (note && held(note))
+            note.end = Math.max(Math.round(position), note.on + 1);
+    }
+    /** The state of the next frame; call once its middle has passed. */
+    take() {
+        const frame = this.frame++;
+        let struck = null;
+        while (this.pending[0] && this.pending[0].on <= frame)
+            struck = this.pending.shift();
+        // A note of the count-in that is still held begins at frame 0; one that has ended does not.
+        if (struck && struck.end > frame) {
+            this.sounding = struck;
+            return { frame, pitch: struck.pitch, onset: true };
+        }
+        if (this.sounding && this.sounding.end > frame) {
+            return { frame, pitch: this.sounding.pitch, onset: false };
+        }
+        this.sounding = null;
+        return { frame, pitch: null, onset: false };
+    }
+}

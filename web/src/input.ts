@@ -1,0 +1,162 @@
+/**
+ * What the player plays on: the computer's keyboard, the piano on the page, MIDI keyboards.
+ *
+ * Knows keys and pitches; hands presses and releases on, with the time at which they happened
+ * (`performance.now()`'s clock, as events carry it). Nothing of frames or sound.
+ */
+
+export interface Player {
+  /** @param velocity 0 to 1 */
+  press(pitch: number, velocity: number, when: number): void;
+  release(pitch: number, when: number): void;
+}
+
+/** Physical keys in piano layout, by position, so that they lie alike on every keyboard layout. */
+export const KEY_CODES = [
+  "KeyA", "KeyW", "KeyS", "KeyE", "KeyD", "KeyF", "KeyT", "KeyG", "KeyY", "KeyH", "KeyU", "KeyJ",
+  "KeyK", "KeyO", "KeyL", "KeyP", "Semicolon", "Quote",
+] as const;
+
+const LOWEST_BASE = 36;
+const HIGHEST_BASE = 84;
+const VELOCITY = 0.8;
+
+export class ComputerKeyboard {
+  /** MIDI pitch of the A key. */
+  base = 60;
+  private readonly held = new Map<string, number>();
+
+  constructor(
+    private readonly player: Player,
+    private readonly onOctave: (base: number) => void,
+  ) {
+    addEventListener("keydown", (event) => this.down(event));
+    addEventListener("keyup", (event) => this.up(event));
+    addEventListener("blur", () => this.releaseAll());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.releaseAll();
+    });
+  }
+
+  shift(octaves: number): void {
+    this.base = Math.min(HIGHEST_BASE, Math.max(LOWEST_BASE, this.base + 12 * octaves));
+    this.onOctave(this.base);
+  }
+
+  private down(event: KeyboardEvent): void {
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target instanceof HTMLSelectElement) return; // letters choose an option there
+    if (event.code === "KeyZ") this.shift(-1);
+    if (event.code === "KeyX") this.shift(1);
+    const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
+    if (key < 0 || this.held.has(event.code)) return;
+    event.preventDefault(); // ' opens a search bar in Firefox
+    this.held.set(event.code, this.base + key);
+    this.player.press(this.base + key, VELOCITY, event.timeStamp);
+  }
+
+  private up(event: KeyboardEvent): void {
+    const pitch = this.held.get(event.code);
+    if (pitch === undefined) return;
+    this.held.delete(event.code);
+    this.player.release(pitch, event.timeStamp);
+  }
+
+  private releaseAll(): void {
+    for (const pitch of this.held.values()) this.player.release(pitch, performance.now());
+    this.held.clear();
+  }
+}
+
+/** Mouse, pen and fingers on elements with `data-pitch`; sliding plays the keys passed over. */
+export function listenToPiano(piano: HTMLElement, player: Player): void {
+  const touching = new Map<number, number>();
+
+  const pitchAt = (event: PointerEvent): number | null => {
+    const key = document.elementFromPoint(event.clientX, event.clientY);
+    const pitch = key instanceof HTMLElement ? key.dataset["pitch"] : undefined;
+    return pitch === undefined || !piano.contains(key) ? null : Number(pitch);
+  };
+  const lift = (event: PointerEvent): void => {
+    const pitch = touching.get(event.pointerId);
+    if (pitch === undefined) return;
+    touching.delete(event.pointerId);
+    player.release(pitch, event.timeStamp);
+  };
+
+  piano.addEventListener("pointerdown", (event) => {
+    const pitch = pitchAt(event);
+    if (pitch === null || event.button !== 0) return;
+    event.preventDefault(); // keep the focus where it is
+    piano.setPointerCapture(event.pointerId);
+    touching.set(event.pointerId, pitch);
+    player.press(pitch, VELOCITY, event.timeStamp);
+  });
+  piano.addEventListener("pointermove", (event) => {
+    if (!touching.has(event.pointerId)) return;
+    const pitch = pitchAt(event);
+    if (pitch === null || pitch === touching.get(event.pointerId)) return;
+    lift(event);
+    touching.set(event.pointerId, pitch);
+    player.press(pitch, VELOCITY, event.timeStamp);
+  });
+  piano.addEventListener("pointerup", lift);
+  piano.addEventListener("pointercancel", lift);
+}
+
+/** MIDI keyboards, those plugged in later as well. */
+export class MidiInput {
+  private readonly held = new Map<string, Set<number>>();
+
+  constructor(
+    private readonly player: Player,
+    private readonly onDevices: (names: string[]) => void,
+  ) {}
+
+  static get available(): boolean {
+    return "requestMIDIAccess" in navigator;
+  }
+
+  /** Whether the user has already allowed it, so that connecting asks nothing. */
+  static async allowed(): Promise<boolean> {
+    if (!MidiInput.available) return false;
+    try {
+      const status = await navigator.permissions.query({ name: "midi" as PermissionName });
+      return status.state === "granted";
+    } catch {
+      return false;
+    }
+  }
+
+  /** Rejects if the user, or the browser, does not allow it. */
+  async connect(): Promise<void> {
+    const access = await navigator.requestMIDIAccess();
+    const look = (): void => {
+      const connected = [...access.inputs.values()].filter((port) => port.state === "connected");
+      for (const port of connected) port.onmidimessage = (event) => this.message(port.id, event);
+      const ids = new Set(connected.map((port) => port.id));
+      for (const id of this.held.keys()) if (!ids.has(id)) this.unplugged(id);
+      this.onDevices(connected.map((port) => port.name ?? "MIDI keyboard"));
+    };
+    access.onstatechange = look;
+    look();
+  }
+
+  private message(id: string, event: MIDIMessageEvent): void {
+    const [status = 0, pitch = 0, velocity = 0] = event.data ?? [];
+    const kind = status & 0xf0;
+    const held = this.held.get(id) ?? new Set();
+    this.held.set(id, held);
+    if (kind === 0x90 && velocity > 0) {
+      held.add(pitch);
+      this.player.press(pitch, velocity / 127, event.timeStamp);
+    } else if ((kind === 0x80 || kind === 0x90) && held.delete(pitch)) {
+      this.player.release(pitch, event.timeStamp);
+    }
+  }
+
+  private unplugged(id: string): void {
+    for (const pitch of this.held.get(id) ?? []) this.player.release(pitch, performance.now());
+    this.held.delete(id);
+  }
+}

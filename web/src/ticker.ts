@@ -1,0 +1,5 @@
+/** A worker that ticks. See `startTicker`. */
+
+const INTERVAL_MS = 6;
+
+setInterval(() => postMessage(null), INTERVAL_MS);

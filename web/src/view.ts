@@ -1,0 +1,278 @@
+/**
+ * What the page shows. Owns the elements; knows no sound and no network.
+ *
+ * `draw` runs once a screen frame and touches only what has changed.
+ */
+
+import { BEATS_PER_BAR, FRAMES_PER_BAR, FRAMES_PER_BEAT } from "./clock.js";
+import { KEY_CODES } from "./input.js";
+import { chordHue, chordParts, displayName, noteName } from "./names.js";
+import { Roll } from "./roll.js";
+import type { ShownChord, Take } from "./take.js";
+
+const BLACK = new Set([1, 3, 6, 8, 10]);
+const MIN_KEY_WIDTH = 34;
+const STRIP_BARS = 8;
+const PHRASE_BARS = 4;
+
+export type Level = "wait" | "good" | "bad";
+
+function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+function span(className: string, text: string): HTMLSpanElement {
+  const node = document.createElement("span");
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+export class View {
+  readonly start = element<HTMLButtonElement>("start");
+  readonly tempo = element<HTMLInputElement>("tempo");
+  readonly temperature = element<HTMLInputElement>("temperature");
+  readonly volume = element<HTMLInputElement>("volume");
+  readonly metronome = element<HTMLInputElement>("metronome");
+  readonly octaveDown = element<HTMLButtonElement>("octave-down");
+  readonly octaveUp = element<HTMLButtonElement>("octave-up");
+  readonly model = element<HTMLSelectElement>("model");
+  readonly midi = element<HTMLButtonElement>("midi");
+  readonly piano = element<HTMLDivElement>("piano");
+  private readonly status = element("status");
+  private readonly timing = element("timing");
+  private readonly chord = element("chord");
+  private readonly bar = element("bar");
+  private readonly beats = [...document.querySelectorAll<HTMLElement>("#where i")];
+  private readonly strip = element<HTMLOListElement>("strip");
+  private readonly cells: HTMLLIElement[] = [];
+  private readonly roll = new Roll(element<HTMLCanvasElement>("roll"));
+  private readonly reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  private readonly keys = new Map<number, HTMLElement>();
+  private readonly pressed = new Set<number>();
+  private readonly shown = new Map<string, string>();
+  private letters: string[] = [..."AWSEDFTGYHUJKOLP;'"];
+  private base = 60;
+  private chordNotes: readonly number[] = [];
+
+  constructor() {
+    for (let i = 0; i < STRIP_BARS; i++) {
+      const cell = document.createElement("li");
+      this.strip.append(cell);
+      this.cells.push(cell);
+    }
+    new ResizeObserver(() => this.layPiano()).observe(this.piano);
+    void this.readLetters();
+    const outputs: [HTMLInputElement, string][] = [
+      [this.tempo, "tempo-value"],
+      [this.temperature, "temperature-value"],
+    ];
+    for (const [input, id] of outputs) {
+      const show = (): void => {
+        element(id).textContent = input.value;
+      };
+      input.addEventListener("input", show);
+      show();
+    }
+  }
+
+  setStatus(text: string, level: Level): void {
+    this.status.textContent = text;
+    this.status.dataset["level"] = level;
+  }
+
+  setPlaying(playing: boolean): void {
+    this.start.textContent = playing ? "Stop" : "Start";
+    document.body.classList.toggle("playing", playing);
+  }
+
+  setModels(models: readonly string[], current: string): void {
+    this.model.replaceChildren(...models.map((name) => new Option(name, name)));
+    this.model.value = current;
+  }
+
+  setTemperature(value: number): void {
+    this.temperature.value = String(value);
+    this.temperature.dispatchEvent(new Event("input"));
+  }
+
+  setOctave(base: number): void {
+    this.base = base;
+    element("octave").textContent = noteName(base);
+    this.layPiano();
+  }
+
+  setPressed(pitch: number, down: boolean): void {
+    if (down) this.pressed.add(pitch);
+    else this.pressed.delete(pitch);
+    this.keys.get(pitch)?.classList.toggle("pressed", down);
+  }
+
+  /**
+   * @param take the one that plays, or the last one
+   * @param position of what is heard, in frames; where it stopped, if it has
+   */
+  draw(take: Take | null, position: number, playing: boolean): void {
+    const steady = this.reducedMotion.matches ? Math.floor(position) : position;
+    this.roll.draw(take, steady);
+    if (!take || !playing) return;
+    this.drawBeat(position);
+    this.drawChord(position, this.soundingChord(take, position));
+    this.drawStrip(take, position);
+    this.drawTiming(take);
+  }
+
+  private soundingChord(take: Take, position: number): ShownChord | null {
+    for (let i = take.chords.length - 1; i >= 0; i--) {
+      if (take.chords[i]!.frame <= position) return take.chords[i]!;
+    }
+    return null;
+  }
+
+  private drawBeat(position: number): void {
+    const beat = Math.floor(position / FRAMES_PER_BEAT);
+    this.when("beat", beat, () => {
+      const bar = Math.floor(beat / BEATS_PER_BAR);
+      this.bar.textContent = bar < 0 ? "count-in" : `bar ${bar + 1}`;
+      this.beats.forEach((dot, i) => {
+        dot.className = i === beat - bar * BEATS_PER_BAR ? "now" : "";
+      });
+    });
+  }
+
+  private drawChord(position: number, chord: ShownChord | null): void {
+    const count = BEATS_PER_BAR + 1 + Math.floor(position / FRAMES_PER_BEAT);
+    const text = position < 0 ? String(Math.max(1, count)) : (chord?.name ?? "");
+    this.when("chord", `${text} ${chord?.frame}`, () => {
+      this.lightChord(position < 0 ? [] : (chord?.notes ?? []));
+      if (position < 0) {
+        this.chord.className = "count";
+        this.chord.textContent = text;
+      } else if (!text) {
+        this.chord.className = "silence";
+        this.chord.textContent = "–";
+      } else {
+        const { root, accidental, suffix, bass } = chordParts(text);
+        this.chord.className = text.length > 7 ? "long" : "";
+        this.chord.replaceChildren(root, span("accidental", accidental), span("suffix", suffix));
+        if (bass) this.chord.append(span("bass", `/${bass}`));
+        document.documentElement.style.setProperty("--hue", String(chordHue(text)));
+      }
+    });
+  }
+
+  private drawStrip(take: Take, position: number): void {
+    const newest = take.chords[take.chords.length - 1];
+    // What is decided is shown at once: the next chord is seen half a frame before it sounds.
+    const bar = Math.max(0, Math.floor(Math.max(position, newest?.frame ?? 0) / FRAMES_PER_BAR));
+    this.when("strip", `${bar} ${newest?.frame} ${take.chords.length}`, () => {
+      const first = Math.max(0, Math.floor(bar / PHRASE_BARS) * PHRASE_BARS - PHRASE_BARS);
+      this.cells.forEach((cell, i) => this.drawCell(cell, take, first + i, bar));
+    });
+  }
+
+  private drawCell(cell: HTMLLIElement, take: Take, bar: number, current: number): void {
+    const end = (bar + 1) * FRAMES_PER_BAR;
+    const names: string[] = [];
+    let held = "";
+    for (let i = take.chords.length - 1; i >= 0; i--) {
+      const { frame, name } = take.chords[i]!;
+      if (frame >= end) continue;
+      if (frame < end - FRAMES_PER_BAR) {
+        if (names.length === 0) held = name ?? "";
+        break;
+      }
+      const shown = name ?? "–";
+      if (names[0] !== shown) names.unshift(shown);
+    }
+    const phrase = Math.floor(bar / PHRASE_BARS) === Math.floor(current / PHRASE_BARS);
+    cell.className = `${bar === current ? "now" : ""} ${phrase ? "phrase" : ""}`;
+    cell.dataset["chords"] = String(Math.min(4, names.length));
+    if (bar > current) cell.replaceChildren();
+    else if (names.length) cell.replaceChildren(...names.map((n) => span("", displayName(n))));
+    else cell.replaceChildren(span("held", held && displayName(held)));
+  }
+
+  private drawTiming(take: Take): void {
+    this.when("timing", Math.floor(performance.now() / 500), () => {
+      const { late, margin } = take.ledger;
+      const spare = margin === null ? "" : ` · ${Math.round(margin * 1000)} ms to spare`;
+      this.timing.textContent = `late ${late}${spare}`;
+      this.timing.classList.toggle("late", late > 0);
+    });
+  }
+
+  /** Runs `update` when the value shown under `key` is another one than last time. */
+  private when(key: string, value: string | number, update: () => void): void {
+    const text = String(value);
+    if (this.shown.get(key) === text) return;
+    this.shown.set(key, text);
+    update();
+  }
+
+  /** Between takes: the last chord and the bars stay to be looked at, the keys go dark. */
+  clearStage(): void {
+    this.shown.clear();
+    this.lightChord([]);
+    this.bar.textContent = "";
+    for (const dot of this.beats) dot.className = "";
+  }
+
+  private lightChord(notes: readonly number[]): void {
+    for (const pitch of this.chordNotes) this.keys.get(pitch)?.classList.remove("chord");
+    for (const pitch of notes) this.keys.get(pitch)?.classList.add("chord");
+    this.chordNotes = notes;
+  }
+
+  /** As many keys as fit: the eighteen of the computer's keyboard, two octaves, or three. */
+  private layPiano(): void {
+    const room = Math.floor(this.piano.clientWidth / MIN_KEY_WIDTH);
+    const [first, last] =
+      room >= 22 ? [this.base - 12, this.base + 24]
+      : room >= 15 ? [this.base, this.base + 24]
+      : [this.base, this.base + 17];
+    this.keys.clear();
+    const whites = [];
+    const blacks = [];
+    let count = 0;
+    for (let pitch = first; pitch <= last; pitch++) if (!BLACK.has(pitch % 12)) count++;
+    let white = 0;
+    for (let pitch = first; pitch <= last; pitch++) {
+      const black = BLACK.has(pitch % 12);
+      const key = document.createElement("button");
+      key.type = "button";
+      key.tabIndex = -1;
+      key.dataset["pitch"] = String(pitch);
+      key.setAttribute("aria-label", noteName(pitch));
+      key.className = black ? "black" : "white";
+      const letter = this.letters[pitch - this.base];
+      if (letter) key.append(span("letter", letter));
+      if (this.pressed.has(pitch)) key.classList.add("pressed");
+      if (this.chordNotes.includes(pitch)) key.classList.add("chord");
+      if (black) {
+        key.style.left = `${(100 * white) / count}%`;
+        key.style.width = `${62 / count}%`;
+        blacks.push(key);
+      } else {
+        white++;
+        whites.push(key);
+      }
+      this.keys.set(pitch, key);
+    }
+    this.piano.replaceChildren(...whites, ...blacks);
+  }
+
+  /** The letters printed on this keyboard's keys, where the browser tells. */
+  private async readLetters(): Promise<void> {
+    const keyboard = (navigator as { keyboard?: { getLayoutMap(): Promise<Map<string, string>> } })
+      .keyboard;
+    try {
+      const layout = await keyboard?.getLayoutMap();
+      if (!layout?.size) return;
+      this.letters = KEY_CODES.map((code, i) => layout.get(code)?.toUpperCase() ?? this.letters[i]!);
+      this.layPiano();
+    } catch {
+      // Not told: keep those of the US layout.
+    }
+  }
+}
