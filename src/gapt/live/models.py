@@ -1,0 +1,124 @@
+"""Models that play: finding them by name or path, and running them on ONNX Runtime.
+
+A model is one ONNX graph that makes one step a frame (`gapt.models.export`). It keeps no state:
+the cache belongs to whoever plays.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+
+from gapt.errors import UserError, did_you_mean
+from gapt.music.chords import VOCABULARY_ID
+
+DEFAULT_MODEL = "mle"
+_WEIGHTS = Path(str(files("gapt"))) / "weights"
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in _WEIGHTS.glob("*/policy.onnx"))
+
+
+def resolve_model(name_or_path: str | Path) -> Path:
+    """The ONNX file of a shipped model's name, or of a path.
+
+    Raises:
+        UserError: neither.
+    """
+    text = str(name_or_path)
+    if text in shipped_models():
+        return _WEIGHTS / text / "policy.onnx"
+    path = Path(text)
+    if path.suffix != ".onnx" and path.name == text:
+        raise UserError(
+            f"no model is called '{text}'. {did_you_mean(text, shipped_models())} "
+            "Or give the path of an .onnx file that 'gapt export' wrote."
+        )
+    if not path.is_file():
+        raise UserError(f"no model file at {path}")
+    if path.suffix != ".onnx":
+        raise UserError(f"{path} is not an .onnx file; 'gapt export RUN --out F.onnx' makes one")
+    return path
+
+
+class Decision(NamedTuple):
+    """One frame's masked logits, float32 [B, actions], and what to write in the cache."""
+
+    chord_logits: np.ndarray
+    melody_logits: np.ndarray
+    new_keys: np.ndarray
+    new_values: np.ndarray
+
+
+class OnnxPolicy:
+    """A policy on ONNX Runtime, one thread, safe to share between sessions.
+
+    Attributes:
+        reach: frames of the past that a decision sees directly; the cache's ring has as many.
+        cache_shape: of one session's keys and of its values: (layers, heads, reach, size).
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+            about = json.loads(self._session.get_modelmeta().custom_metadata_map["gapt"])
+        except Exception as error:  # ONNX Runtime has an exception class for each way to fail
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"{path} is not a model that gapt exported ({reason})") from None
+        if about["vocabulary"] != VOCABULARY_ID:
+            raise UserError(
+                f"{path} was trained with chord vocabulary {about['vocabulary']}, but this version "
+                f"of gapt has {VOCABULARY_ID}; export it again from weights of this version"
+            )
+        config = about["config"]
+        self.reach: int = config["reach"]
+        self.cache_shape: tuple[int, int, int, int] = (
+            config["layers"],
+            config["heads"],
+            self.reach,
+            config["dim"] // config["heads"],
+        )
+
+    def decide(
+        self,
+        melody: np.ndarray,
+        chords: np.ndarray,
+        position: np.ndarray,
+        keys: np.ndarray,
+        values: np.ndarray,
+    ) -> Decision:
+        """The next frame's logits for a batch of sessions.
+
+        Args:
+            melody, chords: int64 [B], both players' states in the frame before.
+            position: int64 [B], the frame to decide, from 0.
+            keys, values: float32 [B, *cache_shape].
+        """
+        inputs = {
+            "melody": melody,
+            "chords": chords,
+            "position": position,
+            "keys": keys,
+            "values": values,
+        }
+        return Decision(*self._session.run(None, inputs))
+
+
+@lru_cache(maxsize=8)
+def load_model(path: Path) -> OnnxPolicy:
+    """The model at `path`, loaded once a process."""
+    return OnnxPolicy(path)

@@ -1,0 +1,94 @@
+"""A policy as an ONNX graph: one step a frame, over a cache that the caller keeps."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import msgspec
+import onnx
+import torch
+from torch import Tensor, nn
+
+from gapt.files import replacing
+from gapt.models.policy import Policy
+from gapt.models.transformer import Cache
+from gapt.music.chords import VOCABULARY_ID
+
+INPUTS = ("melody", "chords", "position", "keys", "values")
+OUTPUTS = ("chord_logits", "melody_logits", "new_keys", "new_values")
+
+
+class _Step(nn.Module):
+    """`Policy.step` with tensors in and tensors out."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    def forward(
+        self, melody: Tensor, chords: Tensor, position: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        output, new = self.policy.step(melody, chords, position, Cache(keys, values))
+        return output.chords, output.melody, new.keys, new.values
+
+
+def export_policy(policy: Policy, path: Path, *, half: bool = False) -> None:
+    """Write the policy's step as one ONNX file that `gapt.live` plays.
+
+    Args:
+        policy: in evaluation mode, on the CPU.
+        path: where the file goes.
+        half: store the weights in 16 bits, half the size; the arithmetic stays in 32.
+    """
+    batch = 2  # any number but 0 and 1, which the exporter would take for constants
+    config = policy.config
+    cache = Cache.empty(config, batch, torch.zeros(()))
+    # Three tensors, not one three times: the exporter takes inputs that are the same for one.
+    integers = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
+    dynamic = torch.export.Dim("batch", min=1, max=65536)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _Step(policy),
+            (*integers, cache.keys, cache.values),
+            dynamo=True,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_shapes={name: {0: dynamic} for name in INPUTS},
+            opset_version=18,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    if half:
+        _store_weights_in_half(model)
+    about = {
+        "model": "policy",
+        "config": msgspec.to_builtins(config),
+        "vocabulary": VOCABULARY_ID,
+    }
+    onnx.helper.set_model_props(model, {"gapt": json.dumps(about)})
+    with replacing(path) as temporary:
+        onnx.save(model, temporary)
+
+
+def _store_weights_in_half(model: onnx.ModelProto) -> None:
+    """Replace each large float32 initializer by a float16 one and a Cast, folded at load time."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        if array.dtype != "float32" or array.size < 1024:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype("float16"), f"{name}.half"))
+        casts.append(
+            onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
+        )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -1,0 +1,71 @@
+"""The online chord policy: what to play now, from what both players have done so far.
+
+pi(y | x) = prod_t pi(y_t | x_<t, y_<t) (Wu et al., arXiv 2511.17879, section 3), in one model step
+a frame: the input at frame t is the sum of both players' states at t - 1; one head gives the chord
+at t, the other the melody at t. The melody head is for anticipation: given the past, chord and
+melody of the same frame are independent, as players who act at once are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gapt.models.transformer import Cache, Transformer, TransformerConfig
+from gapt.models.voices import ActionHead, VoiceEmbedding
+from gapt.music.frames import CHORDS, MELODY, Voice
+
+
+class PolicyOutput(NamedTuple):
+    """Masked logits over actions: chords float32 [..., A_chords], melody [..., A_melody]."""
+
+    chords: Tensor
+    melody: Tensor
+
+
+def shift(states: Tensor, voice: Voice) -> Tensor:
+    """Each frame's previous state: int [B, T] moved right by one, `start` first."""
+    start = states.new_full((states.shape[0], 1), voice.start)
+    return torch.cat([start, states[:, :-1]], dim=1)
+
+
+class Policy(nn.Module):
+    """Decides both players' next frame from the past of both."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.melody_embedding = VoiceEmbedding(MELODY, config.dim)
+        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim)
+        self.transformer = Transformer(config)
+        self.chord_head = ActionHead(CHORDS, config.dim)
+        self.melody_head = ActionHead(MELODY, config.dim)
+
+    def forward(self, melody: Tensor, chords: Tensor) -> PolicyOutput:
+        """Logits of every frame's decision. States int64 [B, T]; frame t's logits see only < t."""
+        before_melody, before_chords = shift(melody, MELODY), shift(chords, CHORDS)
+        x = self.melody_embedding(before_melody) + self.chord_embedding(before_chords)
+        hidden = self.transformer(x)
+        return PolicyOutput(
+            self.chord_head(hidden, before_chords), self.melody_head(hidden, before_melody)
+        )
+
+    def step(
+        self, melody: Tensor, chords: Tensor, position: Tensor, cache: Cache
+    ) -> tuple[PolicyOutput, Cache]:
+        """One frame's decision, for each row of a batch.
+
+        Args:
+            melody: int64 [B], the melody's state in the frame before (`MELODY.start` at first).
+            chords: int64 [B], likewise.
+            position: int64 [B], the frame to decide, from 0.
+            cache: the frames before.
+
+        Returns:
+            The logits [B, actions], and what to write in the cache.
+        """
+        x = self.melody_embedding(melody) + self.chord_embedding(chords)
+        hidden, new = self.transformer.step(x, position, cache)
+        return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody)), new

@@ -1,0 +1,242 @@
+"""The one Transformer: pre-norm, rotary positions, bounded reach, and a cache for playing live.
+
+Policy, critic, anchor, reward encoders and discriminator are all built from it. It turns vectors
+into vectors, one a frame, and knows nothing of music but one thing: positions are frames, so its
+rotary wavelengths are musical durations.
+
+The cache is plain tensors held by the caller: `step` reads the frames before and returns what the
+caller should write. Live sessions, batched rollouts and the ONNX graph all run this same code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PERIOD = 768
+"""Every wavelength divides this many frames, so positions wrap exactly: a session never ends."""
+
+# Cycles per PERIOD: wavelengths of 768 down to 3 frames, among them the bar of 4/4 (16), the bar
+# of 3/4 (12) and the beat (4).
+_HARMONICS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of a Transformer.
+
+    Attributes:
+        dim: width; `heads` divides it.
+        reach: how many frames, itself included, a frame attends to. Causal models only. Being
+            shorter than the training windows it is learnt, so that beyond them nothing is new.
+    """
+
+    dim: int
+    layers: int
+    heads: int
+    dropout: float = 0.0
+    causal: bool = True
+    reach: int = 192
+
+
+class Cache(NamedTuple):
+    """The keys and values of the last `reach` frames: ring buffers, one slot a frame.
+
+    Attributes:
+        keys, values: float [B, layers, heads, reach, dim / heads].
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @staticmethod
+    def empty(config: TransformerConfig, batch: int, like: Tensor) -> Cache:
+        """A cache with nothing in it, of the device and type of `like`."""
+        size = config.dim // config.heads
+        shape = (batch, config.layers, config.heads, config.reach, size)
+        return Cache(like.new_zeros(shape), like.new_zeros(shape))
+
+    def write(self, position: int, new: Cache) -> None:
+        """Put one frame's keys and values [B, layers, heads, dim / heads] in their slot."""
+        slot = position % self.keys.shape[3]
+        self.keys[:, :, :, slot] = new.keys
+        self.values[:, :, :, slot] = new.values
+
+
+class Rotary(nn.Module):
+    """Rotary position embedding (Su et al., arXiv 2104.09864) with musical wavelengths."""
+
+    table: Tensor
+
+    def __init__(self, head_dim: int) -> None:
+        super().__init__()
+        picks = torch.linspace(0, len(_HARMONICS) - 1, head_dim // 2).round().long()
+        turns = torch.tensor(_HARMONICS, dtype=torch.float64)[picks] / PERIOD
+        angles = 2 * math.pi * torch.arange(PERIOD, dtype=torch.float64)[:, None] * turns
+        table = torch.stack([angles.cos(), angles.sin()], dim=1).float()  # [PERIOD, 2, D / 2]
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """The rotations [..., 2, head_dim / 2] of int positions [...]."""
+        return self.table[positions % PERIOD]
+
+
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Rotate x [..., D] by rotations [..., 2, D / 2] that broadcast against it."""
+    cos, sin = rotation.unbind(-2)
+    first, second = x.float().chunk(2, dim=-1)
+    turned = torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return turned.to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
+        self.out = nn.Linear(config.dim, config.dim, bias=False)
+
+    def forward(self, x: Tensor, rotation: Tensor, mask: Tensor | None) -> Tensor:
+        """All frames at once: x [B, T, dim], rotation [T, 2, D/2], mask bool (True = attend)."""
+        batch, frames, dim = x.shape
+        qkv = self.qkv(x).view(batch, frames, 3, self.heads, dim // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [B, heads, T, D]
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return self.out(y.transpose(1, 2).reshape(batch, frames, dim))
+
+    def step(
+        self, x: Tensor, rotation: Tensor, keys: Tensor, values: Tensor, visible: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One frame, x [B, dim], over cached keys and values [B, heads, S, D].
+
+        The cache is not copied: old and new scores are computed apart and only the scores joined.
+        `visible` bool [B, 1, 1, S] says which slots count. Returns y [B, dim] and the frame's key
+        and value [B, heads, D].
+        """
+        batch, dim = x.shape
+        q, k, v = self.qkv(x).view(batch, 3, self.heads, 1, dim // self.heads).unbind(1)
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        q = q * (dim // self.heads) ** -0.5
+        old = (q @ keys.transpose(-1, -2)).masked_fill(~visible, -1e9)
+        new = (q * k).sum(-1, keepdim=True)
+        weights = torch.cat([old, new], dim=-1).softmax(-1)  # [B, heads, 1, S + 1]
+        y = weights[..., :-1] @ values + weights[..., -1:] * v
+        return self.out(y.reshape(batch, dim)), k.squeeze(2), v.squeeze(2)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers around a GELU, four times as wide inside."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(dim, 4 * dim, bias=False)
+        self.down = nn.Linear(4 * dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float [..., dim] to the same shape."""
+        return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, each behind a norm and around a residual."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.dim, eps=1e-5)
+        self.attention = Attention(config)
+        self.feed_forward_norm = nn.RMSNorm(config.dim, eps=1e-5)
+        self.feed_forward = FeedForward(config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, rotation: Tensor, mask: Tensor | None) -> Tensor:
+        """All frames at once."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, mask))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+    def step(
+        self, x: Tensor, rotation: Tensor, keys: Tensor, values: Tensor, visible: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One frame; see `Attention.step`."""
+        y, k, v = self.attention.step(self.attention_norm(x), rotation, keys, values, visible)
+        x = x + y
+        return x + self.feed_forward(self.feed_forward_norm(x)), k, v
+
+
+class Transformer(nn.Module):
+    """Vectors in, vectors out, one a frame."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        if config.dim % (2 * config.heads):
+            raise ValueError(f"dim {config.dim} does not split into {config.heads} even heads")
+        self.config = config
+        self.rotary = Rotary(config.dim // config.heads)
+        blocks = [Block(config) for _ in range(config.layers)]
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.RMSNorm(config.dim, eps=1e-5)
+        self.dropout = nn.Dropout(config.dropout)
+        self.apply(_initialise)
+        for block in blocks:  # keep the residual stream's variance independent of depth
+            for last in (block.attention.out, block.feed_forward.down):
+                nn.init.normal_(last.weight, std=0.02 / math.sqrt(2 * config.layers))
+
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        """All frames at once.
+
+        Args:
+            x: float [B, T, dim].
+            padding: bool [B, T], True where a frame is real. Only bidirectional models need it:
+                padding comes last, where a causal model's real frames cannot see it.
+        """
+        frames = x.shape[1]
+        positions = torch.arange(frames, device=x.device)
+        mask = None
+        if self.config.causal:
+            distance = positions[:, None] - positions[None]
+            mask = (distance >= 0) & (distance < self.config.reach)
+        elif padding is not None:
+            mask = padding[:, None, None]
+        rotation = self.rotary(positions)
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x, rotation, mask)
+        return self.norm(x)
+
+    def step(self, x: Tensor, position: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """One frame of a causal model.
+
+        Args:
+            x: float [B, dim], the frame at `position`.
+            position: int [B], how many frames came before; any size, each row its own.
+            cache: the frames before; may be cut to its first S slots while position < S.
+
+        Returns:
+            y float [B, dim], and the frame's keys and values for `Cache.write`.
+        """
+        slots = torch.arange(cache.keys.shape[3], device=x.device)
+        seen = slots[None] < position[:, None]
+        # The frame that is about to be overwritten is out of reach already.
+        leaving = slots[None] == (position % self.config.reach)[:, None]
+        visible = (seen & ~leaving)[:, None, None]
+        rotation = self.rotary(position)[:, None, None]
+        keys, values = [], []
+        for layer, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            x, k, v = block.step(x, rotation, cache.keys[:, layer], cache.values[:, layer], visible)
+            keys.append(k)
+            values.append(v)
+        return self.norm(x), Cache(torch.stack(keys, dim=1), torch.stack(values, dim=1))
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)

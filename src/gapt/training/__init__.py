@@ -1,0 +1,1 @@
+"""Training: recipes, batches, runs, and a short script for every stage."""

@@ -1,0 +1,128 @@
+"""Recipes: what a training run does, as a typed preset plus the few lines of YAML that differ.
+
+    preset: small
+    steps: 5000
+    transformer: {layers: 6}
+
+A misspelt key or a wrong type is refused by name before anything starts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from gapt.errors import UserError, did_you_mean
+from gapt.models.presets import POLICY_PRESETS
+from gapt.models.transformer import TransformerConfig
+
+
+class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every supervised stage is told.
+
+    Attributes:
+        transformer: sizes of the network.
+        steps: optimiser updates.
+        batch: windows per update, over all processes together.
+        frames: length of a window.
+        mixture: share of a batch that each corpus provides; corpora that are not there are left
+            out and the rest scaled up.
+        learning_rate: peak; reached linearly over `warmup` steps, then a cosine down to
+            `final_learning_rate` of it.
+        precision: of Lightning Fabric, e.g. "bf16-mixed" or "32-true".
+        validate_every: steps between validations, and between checkpoints.
+        validation_songs: how many songs of the valid split, at most.
+    """
+
+    transformer: TransformerConfig
+    steps: int
+    batch: int
+    learning_rate: float
+    frames: int = 256
+    mixture: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"hooktheory": 0.6, "pop909": 0.3, "nottingham": 0.1}
+    )
+    warmup: int = 100
+    final_learning_rate: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.01
+    gradient_norm: float = 1.0
+    precision: str = "bf16-mixed"
+    validate_every: int = 100
+    validation_songs: int = 256
+    seed: int = 0
+
+
+class PolicyRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stage 1, maximum likelihood (Wu et al., arXiv 2511.17879, appendix; method section 2.1)."""
+
+
+POLICY_RECIPES = {
+    "tiny": PolicyRecipe(
+        transformer=POLICY_PRESETS["tiny"],
+        steps=60,
+        batch=8,
+        learning_rate=1e-2,
+        frames=64,
+        mixture={"tunes": 1.0},
+        warmup=10,
+        precision="32-true",
+        validate_every=20,
+    ),
+    "small": PolicyRecipe(
+        transformer=POLICY_PRESETS["small"], steps=3000, batch=32, learning_rate=1e-3
+    ),
+    "paper": PolicyRecipe(
+        transformer=POLICY_PRESETS["paper"],
+        steps=11_000,
+        batch=64,
+        learning_rate=1e-4,
+        final_learning_rate=1.0,
+        betas=(0.9, 0.999),
+        weight_decay=0.0,
+    ),
+}
+
+
+def load_recipe(path: Path) -> PolicyRecipe:
+    """Read a recipe.
+
+    Raises:
+        UserError: no such file, not YAML, an unknown preset or key, or a wrong type; the message
+            names it.
+    """
+    try:
+        written = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read recipe {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(written, dict) or "preset" not in written:
+        raise UserError(
+            f"recipe {path} must say which preset it starts from, e.g. 'preset: small'. "
+            f"{did_you_mean('', POLICY_RECIPES)}"
+        )
+    preset = written.pop("preset")
+    if preset not in POLICY_RECIPES:
+        raise UserError(
+            f"recipe {path}: no preset '{preset}'. {did_you_mean(str(preset), POLICY_RECIPES)}"
+        )
+    merged = _merge(msgspec.to_builtins(POLICY_RECIPES[preset]), written, f"recipe {path}")
+    try:
+        return msgspec.convert(merged, PolicyRecipe)
+    except msgspec.ValidationError as error:
+        raise UserError(f"recipe {path}: {error}") from None
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any], where: str) -> dict[str, Any]:
+    """`base` with `changes` laid over it, section by section; only known keys."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if key not in base:
+            raise UserError(f"{where}: unknown key '{key}'. {did_you_mean(str(key), base)}")
+        nested = key == "transformer" and isinstance(value, dict)
+        merged[key] = _merge(base[key], value, f"{where}, {key}") if nested else value
+    return merged

@@ -1,0 +1,147 @@
+"""A run's folder: its configuration, its log, its checkpoints, and going on after a kill.
+
+    config.yaml        what was asked for, in full
+    metrics.csv        step, name, value: one measurement a line
+    tensorboard/       the same, for TensorBoard
+    best.safetensors   the weights that validated best
+    last.safetensors   weights and optimiser of the last checkpoint, to resume from
+
+Knows nothing of what is trained.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from gapt.errors import UserError
+from gapt.files import replacing
+from gapt.models.checkpoint import Header, load, save
+
+_OPTIMIZER = "optimizer/"
+
+
+class Run:
+    """The folder of one training run, held by the process that writes."""
+
+    def __init__(self, folder: Path, recipe: msgspec.Struct, *, resume: bool) -> None:
+        """Begin a run, or go on with one.
+
+        Raises:
+            UserError: the folder holds a run and `resume` was not asked for, or it was asked for
+                and there is none, or it had another configuration.
+        """
+        self.folder = folder
+        config = yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
+        written = folder / "config.yaml"
+        if resume:
+            if not self.last.is_file():
+                raise UserError(f"nothing to resume in {folder}: there is no {self.last.name}")
+            if written.read_text() != config:
+                raise UserError(
+                    f"{folder} was started with another recipe (see {written}); "
+                    "resume with that one, or give another --out"
+                )
+        elif self.last.exists() or written.exists():
+            raise UserError(f"{folder} already holds a run; add --resume to go on with it")
+        with replacing(written) as temporary:
+            temporary.write_text(config)
+        self._writer: SummaryWriter | None = None
+
+    @property
+    def best(self) -> Path:
+        """The weights that validated best."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """Weights and optimiser of the last checkpoint."""
+        return self.folder / "last.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """The log, one measurement a line."""
+        return self.folder / "metrics.csv"
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Append measurements made after `step` updates."""
+        self._writer = self._writer or SummaryWriter(
+            str(self.folder / "tensorboard"), purge_step=step
+        )
+        is_new = not self.metrics.exists()
+        with self.metrics.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(["step", "name", "value"])
+            writer.writerows([step, name, repr(float(value))] for name, value in values.items())
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def lowest(self, name: str) -> float:
+        """The lowest value that a measurement has had so far; infinity before the first."""
+        if not self.metrics.exists():
+            return math.inf
+        with self.metrics.open(newline="") as file:
+            return min(
+                (float(row[2]) for row in csv.reader(file) if row[1] == name), default=math.inf
+            )
+
+    def save(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write the checkpoint to resume from."""
+        save(self.last, header, {**model.state_dict(), **_flatten(optimizer)})
+
+    def restore(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Load the last checkpoint, forget what was logged after it, and return its step.
+
+        Raises:
+            UserError: the checkpoint is of another model or vocabulary.
+        """
+        found, tensors = load(self.last, header.model)
+        state = {name: tensors[name] for name in model.state_dict()}
+        model.load_state_dict(state)
+        _unflatten(optimizer, tensors)
+        self._forget_after(found.step)
+        return found.step
+
+    def _forget_after(self, step: int) -> None:
+        if not self.metrics.exists():
+            return
+        with self.metrics.open(newline="") as file:
+            rows = [row for row in csv.reader(file) if len(row) == 3]
+        with replacing(self.metrics) as temporary, temporary.open("w", newline="") as file:
+            kept = (row for row in rows if row[0] == "step" or int(row[0]) <= step)
+            csv.writer(file).writerows(kept)
+
+
+def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors: "optimizer/<parameter>/<what>"."""
+    return {
+        f"{_OPTIMIZER}{index}/{name}": torch.as_tensor(value)
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def _unflatten(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith(_OPTIMIZER):
+            index, name = key.removeprefix(_OPTIMIZER).split("/")
+            state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def step_seed(seed: int, step: int) -> int:
+    """The seed of one step's torch randomness (dropout), so that it need not be saved."""
+    digest = hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "big")

@@ -1,0 +1,153 @@
+"""The loop that every supervised stage shares: draw, step, log, validate, save, resume.
+
+A stage is a `Task`: a model, how to draw a batch, its loss, and how it is validated. The loop
+knows nothing else of it. Processes and devices are Lightning Fabric's; each process takes its rows
+of the same global batch, so the batch does not change with their number.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import lightning_fabric
+import msgspec
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from gapt.errors import UserError
+from gapt.models.checkpoint import Header, save
+from gapt.training.batches import Batch
+from gapt.training.recipes import SupervisedRecipe
+from gapt.training.run import Run, step_seed
+
+LOG_EVERY = 10
+
+
+class Task(Protocol):
+    """One supervised stage."""
+
+    name: str
+    """Which network this trains, as its checkpoints say."""
+    chosen_by: str
+    """The validation measure that chooses the best checkpoint; lower is better."""
+    model: nn.Module
+
+    def draw(self, rng: np.random.Generator, size: int) -> Batch:
+        """The global batch of one step."""
+
+    def loss(
+        self, model: nn.Module, batch: list[Tensor], frames: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch's tensors, a scalar, and what to log beside it.
+
+        A mean over frames divides by `frames`, the real frames of the global batch over the number
+        of processes: the gradients' average over processes is then that of one process.
+        """
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Measures on held-out songs."""
+
+
+def learning_rate(recipe: SupervisedRecipe, step: int) -> float:
+    """Linear warm-up, then a cosine down to `final_learning_rate` of the peak."""
+    if step < recipe.warmup:
+        return recipe.learning_rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    floor = recipe.final_learning_rate
+    return recipe.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False) -> None:
+    """Train a task by its recipe into the folder `out`.
+
+    Raises:
+        UserError: the folder cannot be used (see `Run`), or the loss is no longer a number.
+    """
+    fabric = lightning_fabric.Fabric(precision=recipe.precision)  # type: ignore[arg-type]
+    fabric.launch()
+    if recipe.batch % fabric.world_size:
+        raise UserError(f"batch {recipe.batch} does not split over {fabric.world_size} processes")
+    run = Run(out, recipe, resume=resume) if fabric.is_global_zero else None
+    optimizer = torch.optim.AdamW(
+        task.model.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
+    )
+    header = Header(model=task.name, config=recipe.transformer)
+    start, best = 0, math.inf
+    if run and resume:
+        start = run.restore(header, task.model, optimizer)
+        best = run.lowest(f"valid/{task.chosen_by}")
+    start = fabric.broadcast(start)
+    model, optimizer = fabric.setup(task.model, optimizer)
+
+    with _progress(disable=run is None) as progress:
+        bar = progress.add_task(task.name, total=recipe.steps, completed=start, note="")
+        for step in range(start, recipe.steps):
+            logged = _update(fabric, task, model, optimizer, recipe, step)
+            done = step + 1
+            if run and done % LOG_EVERY == 0:
+                run.log(done, {f"train/{name}": value for name, value in logged.items()})
+            if done % recipe.validate_every == 0 or done == recipe.steps:
+                model.eval()
+                measures = task.validate(model, fabric.device)
+                if run:
+                    run.log(done, {f"valid/{name}": value for name, value in measures.items()})
+                    header = msgspec.structs.replace(header, step=done)
+                    if measures[task.chosen_by] < best:
+                        best = measures[task.chosen_by]
+                        save(run.best, header, task.model.state_dict())
+                    run.save(header, task.model, optimizer)
+                    progress.update(bar, note=_note(measures))
+            progress.update(bar, completed=done)
+
+
+def _update(
+    fabric: lightning_fabric.Fabric,
+    task: Task,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    recipe: SupervisedRecipe,
+    step: int,
+) -> dict[str, float]:
+    """One optimiser update; returns what to log."""
+    rows = task.draw(np.random.default_rng([recipe.seed, step]), recipe.batch)
+    share = recipe.batch // fabric.world_size
+    mine = rows.rows(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+    batch = [torch.from_numpy(array).to(fabric.device) for array in mine]
+    torch.manual_seed(step_seed(recipe.seed, step) + fabric.global_rank)
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, step)
+    model.train()
+    loss, metrics = task.loss(model, batch, float(rows.real.sum()) / fabric.world_size)
+    if not math.isfinite(loss.item()):
+        raise UserError(
+            f"the loss is {loss.item()} at step {step}. The last checkpoint is from before and "
+            "is kept; a lower learning_rate usually helps"
+        )
+    fabric.backward(loss)
+    norm = fabric.clip_gradients(model, optimizer, max_norm=recipe.gradient_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return {
+        **{name: value.item() for name, value in metrics.items()},
+        "gradient_norm": float(norm) if norm is not None else math.nan,
+        "learning_rate": learning_rate(recipe, step),
+    }
+
+
+def _progress(*, disable: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        disable=disable,
+    )
+
+
+def _note(measures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in measures.items())

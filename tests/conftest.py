@@ -1,0 +1,39 @@
+"""What several test folders need."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gapt.live.models import DEFAULT_MODEL, resolve_model, shipped_models
+
+# Tests are small and run side by side: threads of torch's would only be in each other's way.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> Path:
+    """An ONNX policy: the shipped one, or a tiny untrained one."""
+    if DEFAULT_MODEL in shipped_models():
+        return resolve_model(DEFAULT_MODEL)
+    return untrained(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A tiny untrained policy whose random logits make every action about as likely."""
+    return untrained(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
+
+
+def untrained(path: Path) -> Path:
+    from gapt.models.export import export_policy
+    from gapt.models.policy import Policy
+    from gapt.models.presets import POLICY_PRESETS
+
+    torch.manual_seed(0)
+    policy = Policy(POLICY_PRESETS["tiny"]).eval()
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter *= 4  # as far from indifferent as a trained one
+    export_policy(policy, path)
+    return path

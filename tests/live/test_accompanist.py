@@ -1,0 +1,88 @@
+"""The accompanist: causal, seeded, valid, and as cheap after an hour as at the start."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gapt.live.accompanist import Accompanist, sample
+from gapt.music.frames import CHORDS, HOLD, MELODY
+
+
+def random_melody(frames, seed):
+    rng = np.random.default_rng(seed)
+    states, state = [], MELODY.start
+    for _ in range(frames):
+        action = HOLD if rng.random() < 0.6 else int(rng.integers(0, MELODY.num_actions))
+        state = int(MELODY.advance(state, action))
+        states.append(state)
+    return states
+
+
+def play(model, melody, **options):
+    accompanist = Accompanist.load(model, **options)
+    chords = []
+    for state in melody:
+        chords.append(accompanist.chord)
+        accompanist.step(state)
+    return chords
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 79), st.integers(0, 10**6))
+def test_the_melody_at_a_frame_changes_no_chord_at_or_before_it(tiny_model, frame, seed):
+    melody = random_melody(80, seed)
+    other = melody[:frame] + random_melody(80 - frame, seed + 1)
+    first, second = play(tiny_model, melody, seed=seed), play(tiny_model, other, seed=seed)
+    assert first[: frame + 1] == second[: frame + 1]
+
+
+def test_the_melody_is_heard(tiny_model):
+    """Causality would be cheap for a deaf player: later chords do depend on the melody."""
+    melody, other = random_melody(80, 0), random_melody(80, 1)
+    assert play(tiny_model, melody, seed=0) != play(tiny_model, other, seed=0)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 10**6), st.floats(0.0, 3.0))
+def test_chords_are_always_valid(tiny_model, seed, temperature):
+    chords = play(tiny_model, random_melody(60, seed), seed=seed, temperature=temperature)
+    assert CHORDS.is_valid(np.array(chords))
+
+
+def test_the_same_seed_plays_the_same(model):
+    melody = random_melody(100, 3)
+    assert play(model, melody, seed=5) == play(model, melody, seed=5)
+    assert play(model, melody, seed=5, temperature=2) != play(model, melody, seed=6, temperature=2)
+
+
+def test_sessions_share_nothing(tiny_model):
+    melody, other = random_melody(60, 0), random_melody(60, 1)
+    alone = play(tiny_model, melody, seed=0)
+    first, second = Accompanist.load(tiny_model, seed=0), Accompanist.load(tiny_model, seed=1)
+    together = []
+    for mine, theirs in zip(melody, other, strict=True):
+        together.append(first.chord)
+        first.step(mine)
+        second.step(theirs)
+    assert together == alone
+
+
+def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
+    accompanist = Accompanist.load(tiny_model, seed=0)
+    for wrong in (-1, MELODY.start, MELODY.hold(60)):
+        with pytest.raises(ValueError, match="melody"):
+            accompanist.step(wrong)
+    accompanist.step(MELODY.on(60))
+    with pytest.raises(ValueError, match="holds pitch 62"):
+        accompanist.step(MELODY.hold(62))
+    assert accompanist.frame == 1
+
+
+def test_sampling_by_hand():
+    logits = np.log(np.array([0.5, 0.25, 0.25], dtype=np.float32))
+    draws = [sample(logits, 1.0, u) for u in (0.0, 0.49, 0.51, 0.74, 0.76, 0.999999)]
+    assert draws == [0, 0, 1, 1, 2, 2]
+    assert sample(logits, 0.0, 0.99) == 0
+    # At half the temperature probabilities square: 4/6, 1/6, 1/6.
+    assert [sample(logits, 0.5, u) for u in (0.66, 0.67, 0.84)] == [0, 1, 2]

@@ -1,0 +1,75 @@
+"""The exported graph decides as the torch policy does, and is refused when it is not ours."""
+
+import numpy as np
+import pytest
+import torch
+from test_policy import random_states
+
+from gapt.errors import UserError
+from gapt.live.models import OnnxPolicy, resolve_model
+from gapt.models.checkpoint import Header, load_policy, save
+from gapt.models.export import export_policy
+from gapt.models.policy import Policy
+from gapt.models.presets import POLICY_PRESETS
+from gapt.music.frames import CHORDS, MELODY
+
+
+@pytest.fixture(scope="module")
+def policy():
+    torch.manual_seed(0)
+    return Policy(POLICY_PRESETS["tiny"]).eval()
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 2e-2)])
+@torch.no_grad()
+def test_logits_agree_with_torch(policy, tmp_path, half, tolerance):
+    export_policy(policy, tmp_path / "p.onnx", half=half)
+    onnx = OnnxPolicy(tmp_path / "p.onnx")
+    batch, frames = 3, 230  # past the ring's size
+    melody, chords = random_states(MELODY, batch, frames), random_states(CHORDS, batch, frames)
+    whole = policy(melody, chords)
+    keys = np.zeros((batch, *onnx.cache_shape), dtype=np.float32)
+    values = np.zeros_like(keys)
+    before = np.full(batch, MELODY.start), np.full(batch, CHORDS.start)
+    for t in range(frames):
+        decision = onnx.decide(*before, np.full(batch, t), keys, values)
+        keys[:, :, :, t % onnx.reach] = decision.new_keys
+        values[:, :, :, t % onnx.reach] = decision.new_values
+        before = melody[:, t].numpy(), chords[:, t].numpy()
+        np.testing.assert_allclose(decision.chord_logits, whole.chords[:, t], atol=tolerance)
+        np.testing.assert_allclose(decision.melody_logits, whole.melody[:, t], atol=tolerance)
+
+
+def test_checkpoints_come_back_whole(policy, tmp_path):
+    path = tmp_path / "best.safetensors"
+    save(path, Header(model="policy", config=policy.config, step=7), policy.state_dict())
+    for again in (load_policy(path), load_policy(tmp_path)):
+        for name, tensor in policy.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
+    path = tmp_path / "p.safetensors"
+    with pytest.raises(UserError, match="no checkpoint at"):
+        load_policy(path)
+    path.write_bytes(b"not safetensors")
+    with pytest.raises(UserError, match="not a gapt checkpoint"):
+        load_policy(path)
+    save(path, Header(model="anchor", config=policy.config), policy.state_dict())
+    with pytest.raises(UserError, match="holds a anchor; a policy is needed"):
+        load_policy(path)
+    other = Header(model="policy", config=policy.config, vocabulary="elsewhere")
+    save(path, other, policy.state_dict())
+    with pytest.raises(UserError, match="chord vocabulary elsewhere"):
+        load_policy(path)
+
+
+def test_models_that_cannot_be_used_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no model is called 'mel'"):
+        resolve_model("mel")
+    with pytest.raises(UserError, match="no model file at"):
+        resolve_model(tmp_path / "none.onnx")
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"\x08\x01nonsense")
+    with pytest.raises(UserError, match="not a model that gapt exported"):
+        OnnxPolicy(bad)

@@ -1,0 +1,87 @@
+"""The policy: causal, the same step by step as all at once, and never invalid."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gapt.models.policy import Policy
+from gapt.models.presets import POLICY_PRESETS
+from gapt.models.transformer import PERIOD, Cache, Transformer, TransformerConfig
+from gapt.models.voices import MASKED
+from gapt.music.frames import CHORDS, HOLD, MELODY
+
+
+def random_states(voice, batch, frames, seed=0):
+    """Valid states [batch, frames] of random actions."""
+    rng = np.random.default_rng(seed)
+    actions = np.where(
+        rng.random((batch, frames)) < 0.6, HOLD, rng.integers(0, voice.num_actions, (batch, frames))
+    )
+    states, state = [], np.full(batch, voice.start)
+    for t in range(frames):
+        state = voice.advance(state, actions[:, t])
+        states.append(state)
+    return torch.from_numpy(np.stack(states, axis=1))
+
+
+@pytest.fixture(scope="module")
+def policy():
+    torch.manual_seed(0)
+    return Policy(POLICY_PRESETS["tiny"]).eval()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 59), st.integers(0, 10**6))
+@torch.no_grad()
+def test_what_happens_at_a_frame_changes_no_decision_at_or_before_it(policy, frame, seed):
+    melody, chords = random_states(MELODY, 1, 60, seed), random_states(CHORDS, 1, 60, seed)
+    other_melody, other_chords = melody.clone(), chords.clone()
+    other_melody[:, frame:] = random_states(MELODY, 1, 60 - frame, seed + 1)
+    other_chords[:, frame:] = random_states(CHORDS, 1, 60 - frame, seed + 1)
+    before, after = policy(melody, chords), policy(other_melody, other_chords)
+    for old, new in zip(before, after, strict=True):
+        torch.testing.assert_close(old[:, : frame + 1], new[:, : frame + 1])
+
+
+@torch.no_grad()
+def test_step_by_step_is_all_at_once_far_beyond_the_reach(policy):
+    frames = PERIOD + 100  # past the ring's size and past where positions wrap
+    melody, chords = random_states(MELODY, 2, frames), random_states(CHORDS, 2, frames)
+    cache = Cache.empty(policy.config, 2, torch.zeros(()))
+    before = torch.tensor([MELODY.start] * 2), torch.tensor([CHORDS.start] * 2)
+    steps = []
+    for t in range(frames):
+        output, new = policy.step(*before, torch.full((2,), t), cache)
+        cache.write(t, new)
+        steps.append(output)
+        before = melody[:, t], chords[:, t]
+    whole = policy(melody, chords)
+    torch.testing.assert_close(torch.stack([s.chords for s in steps], 1), whole.chords)
+    torch.testing.assert_close(torch.stack([s.melody for s in steps], 1), whole.melody)
+
+
+@torch.no_grad()
+def test_only_hold_of_nothing_is_masked(policy):
+    melody, chords = random_states(MELODY, 4, 40), random_states(CHORDS, 4, 40)
+    masked = policy(melody, chords).chords == MASKED
+    silent_before = torch.cat([torch.ones(4, 1, dtype=bool), chords[:, :-1] == 0], dim=1)
+    assert torch.equal(masked[..., HOLD], silent_before)
+    assert masked.sum() == silent_before.sum()
+
+
+@torch.no_grad()
+def test_a_bidirectional_model_does_not_see_padding():
+    torch.manual_seed(0)
+    model = Transformer(TransformerConfig(dim=32, layers=2, heads=2, causal=False)).eval()
+    x = torch.randn(1, 20, 32)
+    real = torch.arange(20)[None] < 12
+    other = torch.where(real[..., None], x, torch.randn(1, 20, 32))
+    torch.testing.assert_close(model(x, real)[:, :12], model(other, real)[:, :12])
+    torch.testing.assert_close(model(x, real)[:, :12], model(x[:, :12]))
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="dim 30 does not split into 4"):
+        Transformer(TransformerConfig(dim=30, layers=1, heads=4))
