@@ -81,17 +81,20 @@ def accompany(melody: MelodyFile, accompanist: Accompanist) -> Accompaniment:
 
 
 def _with_progress(frames: int, patience: float = 2.0) -> Iterator[int]:
-    progress = Progress(console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    progress = Progress(console=console, transient=True)
     task = progress.add_task("Playing", total=frames)
     began = perf_counter()
     try:
         for frame in range(frames):
-            if not progress.live.is_started and perf_counter() - began > patience:
+            waiting = console.is_terminal and not progress.live.is_started
+            if waiting and perf_counter() - began > patience:
                 progress.start()
             yield frame
             progress.advance(task)
     finally:
-        progress.stop()
+        if progress.live.is_started:  # stopping prints a line even if nothing was shown
+            progress.stop()
 
 
 def accompany_file(

@@ -93,10 +93,10 @@ class _Part:
 def read_melody(path: Path, track: int | None = None) -> MelodyFile:
     """The melody of a MIDI file.
 
-    Without `track`, parts named melody, vocal, lead or voice go first, if there are any. Of what
-    remains, parts that sound for less than a quarter as long as the longest are left out, then
-    those with much polyphony; the highest one is the melody. Drums (channel 10) never are. A note
-    struck again ends there; a note never released ends with its track; the pedal is ignored.
+    Without `track`, parts named melody, vocal, lead or voice go first, if there are any. Among
+    them, those that sound at least a quarter as long as the longest go before the others, then the
+    mostly monophonic ones, then the highest. Drums (channel 10) are left out. A note struck again
+    ends there; a note never released ends with its track; the pedal is ignored.
 
     Args:
         path: a Standard MIDI File of type 0 or 1.
@@ -239,8 +239,8 @@ def _choose(parts: list[_Part], path: Path) -> _Part:
         if any(part.has_drums for part in parts):
             raise UserError(f"{path} has only drums (channel 10); a melody needs pitched notes")
         raise UserError(f"{path} has no notes; give a file with a melody")
-    named = [part for part in with_notes if _MELODY_NAME.search(part.name)]
-    candidates = named or with_notes
+    tuneful = [part for part in with_notes if len(part.notes) > 1] or with_notes
+    candidates = [part for part in tuneful if _MELODY_NAME.search(part.name)] or tuneful
     ticks = {part.number: _ticks_by_voices(part.notes) for part in candidates}
     longest = max(t.total() for t in ticks.values())
 
