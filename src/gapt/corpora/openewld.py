@@ -24,23 +24,17 @@ def items(path: Path) -> Iterator[Item]:
 
 def parse(payload: tuple[str, bytes]) -> LeadSheet:
     """A compressed MusicXML file -> its lead sheet."""
-    from music21 import converter
-    from music21.exceptions21 import Music21Exception
-
-    from gapt.corpora.scores import to_lead_sheet
+    # music21 takes seconds to import, and only the workers need it.
+    from gapt.corpora import scores
 
     title, data = payload
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             score = next(n for n in archive.namelist() if not n.startswith("META-INF"))
             text = archive.read(score)
-        parsed = converter.parseData(text, format="musicxml")
     except (zipfile.BadZipFile, StopIteration) as error:
         raise UnreadableSong("not a compressed MusicXML file") from error
-    except (Music21Exception, ValueError, SyntaxError, TypeError, AttributeError) as error:
-        # music21 meets malformed MusicXML with whatever error comes up.
-        raise UnreadableSong(f"bad MusicXML: {error}") from error
-    return to_lead_sheet(parsed, title)
+    return scores.read(text, "musicxml", title)
 
 
 READER = Reader(items, parse)

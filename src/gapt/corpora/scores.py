@@ -10,27 +10,41 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from music21 import harmony, repeat, stream
+from music21 import converter, harmony, repeat, stream
+from music21.exceptions21 import Music21Exception
 
 from gapt.corpora.reading import UnreadableSong
 from gapt.music.chords import Chord
 from gapt.music.leadsheet import ChordSpan, LeadSheet, Note
 
 
-def to_lead_sheet(score: Any, title: str) -> LeadSheet:
+def read(text: str | bytes, notation: str, title: str) -> LeadSheet:
     """The first part's first voice and the chord symbols over it.
 
+    Args:
+        text: the tune.
+        notation: "abc" or "musicxml".
+        title: what the lead sheet is called.
+
     Raises:
-        UnreadableSong: there are no bars.
+        UnreadableSong: the text is malformed, or has no bars.
     """
-    part = score.parts.first() if isinstance(score, stream.Score) else score
+    try:
+        score = converter.parseData(text, format=notation)
+        return _to_lead_sheet(score.parts.first(), title)
+    # music21 meets malformed music with whatever error comes up.
+    except (Music21Exception, LookupError, ValueError, SyntaxError, TypeError, AttributeError) as e:
+        raise UnreadableSong(f"bad {notation}: {e}") from e
+
+
+def _to_lead_sheet(part: Any, title: str) -> LeadSheet:
+    if part is None or not part.hasMeasures():
+        raise UnreadableSong("no bars")
     # Where repeat signs contradict each other (music21 then stumbles in one of two ways), the tune
     # as written is still a tune.
     with suppress(repeat.ExpanderException, IndexError):
         part = part.expandRepeats()
-    bars = list(part.getElementsByClass(stream.Measure)) if part is not None else []
-    if not bars:
-        raise UnreadableSong("no bars")
+    bars = list(part.getElementsByClass(stream.Measure))
     beats_per_bar = float(bars[0].barDuration.quarterLength)
     pickup = max(0.0, beats_per_bar - float(bars[0].duration.quarterLength))
 

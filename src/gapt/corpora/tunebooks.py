@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gapt.corpora.reading import Item, Reader, UnreadableSong, missing, read_matching
+from gapt.corpora.reading import Item, Reader, missing, read_matching
 from gapt.music.leadsheet import LeadSheet
 
 _TUNE = re.compile(r"^X:\s*(\d+).*?(?=^X:|\Z)", re.MULTILINE | re.DOTALL)
@@ -41,18 +41,11 @@ def _tunes(prefix: str, data: bytes) -> Iterator[Item]:
 
 def parse(payload: str) -> LeadSheet:
     """The ABC text of one tune -> its lead sheet."""
-    from music21 import converter
-    from music21.exceptions21 import Music21Exception
-
-    from gapt.corpora.scores import to_lead_sheet
+    # music21 takes seconds to import, and only the workers need it.
+    from gapt.corpora import scores
 
     title = _TITLE.search(payload)
-    try:
-        score = converter.parseData(_CHORD.sub(_plain_chord, payload), format="abc")
-    except (Music21Exception, ValueError, IndexError, TypeError, AttributeError) as error:
-        # music21 meets malformed ABC with whatever error comes up.
-        raise UnreadableSong(f"bad ABC: {error}") from error
-    return to_lead_sheet(score, title[1] if title else "")
+    return scores.read(_CHORD.sub(_plain_chord, payload), "abc", title[1] if title else "")
 
 
 def _plain_chord(match: re.Match[str]) -> str:

@@ -1,0 +1,131 @@
+"""Each reader against a miniature of its published format, with lead sheets derived by hand."""
+
+from pathlib import Path
+
+import published
+import pytest
+
+from gapt.corpora import hooktheory, openewld, pop909, tunebooks
+from gapt.corpora.prepare import TUNES
+from gapt.corpora.reading import UnreadableSong, without_leading_bars
+from gapt.music.chords import parse_lead_sheet
+from gapt.music.leadsheet import ChordSpan, LeadSheet, Note
+
+
+def chords(*spans: tuple[float, float, str]) -> tuple[ChordSpan, ...]:
+    return tuple(ChordSpan(onset, offset, parse_lead_sheet(name)) for onset, offset, name in spans)
+
+
+def test_hooktheory_reads_the_rebuilt_schema(tmp_path: Path):
+    items = list(hooktheory.items(published.hooktheory(tmp_path / "Hooktheory.json")))
+    assert [(item.song_id, item.split) for item in items] == [
+        ("hooktheory/a", "train"),
+        ("hooktheory/b", "valid"),
+        ("hooktheory/c", "test"),
+        ("hooktheory/d", "train"),
+    ]
+    assert hooktheory.parse(items[0].payload) == LeadSheet(
+        (Note(0, 1, 64), Note(1.5, 2, 59)), chords((0, 2, "C/E"), (2, 3, "Am7"))
+    )
+
+
+def test_hooktheory_reads_the_full_schema(tmp_path: Path):
+    items = list(hooktheory.items(published.hooktheory(tmp_path / "Hooktheory.json")))
+    assert without_leading_bars(hooktheory.parse(items[1].payload)) == LeadSheet(
+        (Note(1, 2, 72),), chords((0.5, 3, "G7/F")), 3.0, "nobody - nothing"
+    )
+
+
+def test_hooktheory_refuses_an_impossible_inversion(tmp_path: Path):
+    items = list(hooktheory.items(published.hooktheory(tmp_path / "Hooktheory.json")))
+    with pytest.raises(UnreadableSong, match="inversion 3 of a chord of 3 notes"):
+        hooktheory.parse(items[3].payload)
+
+
+def test_pop909_counts_in_annotated_beats(tmp_path: Path):
+    (item,) = pop909.items(published.pop909(tmp_path))
+    assert item.song_id == "pop909/007"
+    sheet = pop909.parse(item.payload)
+    assert sheet.beats_per_bar == 4
+    assert sheet.chords == chords((4, 6, "Am7"), (6, 8, "F/A"))
+    assert [(n.onset, n.offset, n.pitch) for n in sheet.notes] == [
+        (pytest.approx(3), pytest.approx(4), 64),
+        (pytest.approx(4), pytest.approx(5), 67),
+    ]
+
+
+def test_pop909_names_a_missing_file(tmp_path: Path):
+    folder = published.pop909(tmp_path)
+    (folder / "POP909/007/beat_midi.txt").unlink()
+    (item,) = pop909.items(folder)
+    with pytest.raises(UnreadableSong, match=r"no beat_midi\.txt"):
+        pop909.parse(item.payload)
+
+
+def test_abc_plays_repeats_fills_the_pickup_and_joins_ties(tmp_path: Path):
+    first, *_ = tunebooks.nottingham(published.nottingham(tmp_path))
+    assert first.song_id == "nottingham/jigs/1"
+    assert tunebooks.parse(first.payload) == LeadSheet(
+        (
+            *(Note(2, 3, 62), Note(3, 5, 67), Note(5, 6, 71), Note(6, 8, 69)),
+            *(Note(8, 9, 62), Note(9, 11, 67), Note(11, 12, 71), Note(12, 14.5, 64)),
+        ),
+        chords((3, 6, "G"), (6, 9, "D7/F#"), (9, 12, "G"), (12, 14.5, "Em")),
+        3.0,
+        "Pickup and repeat",
+    )
+
+
+def test_abc_reads_nottinghams_own_suffixes(tmp_path: Path):
+    *_, last = tunebooks.nottingham(published.nottingham(tmp_path))
+    assert last.song_id == "nottingham/jigs/4"
+    assert tunebooks.parse(last.payload).chords == chords(
+        (0, 2, "Cdim"), (2, 4, "Caug"), (4, 6, "Bb/D"), (6, 8, "Am7")
+    )
+
+
+def test_musicxml_takes_the_top_line_and_all_chord_symbols(tmp_path: Path):
+    (item,) = openewld.items(published.openewld(tmp_path))
+    assert item.song_id == "openewld/Some_Body/A_Song"
+    assert openewld.parse(item.payload) == LeadSheet(
+        (Note(3, 4, 67), Note(4, 7, 64), Note(7, 10, 74), Note(10, 11, 67)),
+        chords((4, 7, "Cmaj7/E"), (7, 11, "Bb7")),
+        4.0,
+        "A Song",
+    )
+
+
+@pytest.mark.parametrize("text", ["no xml", "<score-partwise/>"])
+def test_broken_musicxml_is_one_unreadable_song(tmp_path: Path, text: str):
+    (item,) = openewld.items(published.openewld(tmp_path, text))
+    with pytest.raises(UnreadableSong):
+        openewld.parse(item.payload)
+
+
+def test_builtin_tunes_are_in_full_bars():
+    """Every bar is full, except a pickup and the last bar of its strain, which add up to one."""
+    from music21 import converter, stream
+
+    items = list(tunebooks.builtin(TUNES))
+    assert len(items) >= 14
+    for item in items:
+        part = converter.parseData(item.payload, format="abc").parts.first()
+        bars = [bar.duration.quarterLength for bar in part.getElementsByClass(stream.Measure)]
+        full = part.getElementsByClass(stream.Measure).first().barDuration.quarterLength
+        short = [length for length in bars if length != full]
+        pairs = zip(short[::2], short[1::2], strict=True)
+        assert all(pickup + rest == full for pickup, rest in pairs), (item.song_id, short)
+
+
+def test_builtin_tunes_are_known_melodies():
+    sheets = [tunebooks.parse(item.payload) for item in tunebooks.builtin(TUNES)]
+    by_title = {sheet.title: sheet for sheet in sheets}
+    assert len(by_title) == len(sheets)
+    twinkle = by_title["Twinkle, Twinkle, Little Star"]
+    assert [note.pitch for note in twinkle.notes[:7]] == [60, 60, 67, 67, 69, 69, 67]
+    assert twinkle.beats == 48
+    greensleeves = by_title["Greensleeves"]
+    assert greensleeves.beats_per_bar == 3
+    assert greensleeves.notes[0] == Note(2.5, 3, 69)
+    assert {sheet.beats_per_bar for sheet in sheets} == {2.0, 3.0, 4.0}
+    assert all(sheet.notes and sheet.chords for sheet in sheets)

@@ -1,0 +1,34 @@
+"""The note-in-chord ratio, against counts made by hand."""
+
+import numpy as np
+
+from gapt.evaluation.measures import harmony, harmony_strict
+from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.frames import CHORDS, MELODY
+
+C_MAJOR, _ = nearest(parse_lead_sheet("C"))
+A_MINOR, _ = nearest(parse_lead_sheet("Am"))
+
+
+def test_counts_frames_where_both_sound():
+    # C4 struck and held, D4, silence, E5, C4; the chord is silent at first, and at the end.
+    melody = np.array([MELODY.on(60), MELODY.hold(60), MELODY.on(62), 0, MELODY.on(76), 61])
+    chords = np.array(
+        [0, CHORDS.on(C_MAJOR), CHORDS.hold(C_MAJOR), CHORDS.hold(C_MAJOR), CHORDS.on(A_MINOR), 0]
+    )
+    assert harmony(melody, chords) == 2 / 3
+    assert harmony_strict(melody, chords) == 2 / 5
+
+
+def test_is_computed_along_the_last_axis():
+    on, hit = CHORDS.on(C_MAJOR), MELODY.on(67)
+    melody = np.array([[hit, hit], [hit, MELODY.on(66)], [0, hit], [0, 0]])
+    chords = np.array([[on, on], [on, on], [on, 0], [on, on]])
+    np.testing.assert_array_equal(harmony(melody, chords), [1.0, 0.5, np.nan, np.nan])
+    np.testing.assert_array_equal(harmony_strict(melody, chords), [1.0, 0.5, 0.0, np.nan])
+
+
+def test_nothing_at_all_is_nan():
+    empty = np.zeros(0, dtype=np.int16)
+    assert np.isnan(harmony(empty, empty))
+    assert np.isnan(harmony_strict(empty, empty))
