@@ -115,7 +115,7 @@ def test_refuses_a_wrong_checksum(server: str, tmp_path: Path):
 def test_refuses_what_differs_from_an_earlier_download(server: str, tmp_path: Path):
     (path,) = download(tmp_path, published=at(f"{server}/whole"))
     path.write_bytes(b"touched")
-    with pytest.raises(UserError, match="SHA256SUMS, from an earlier download, says"):
+    with pytest.raises(UserError, match="SHA256SUMS', from an earlier download, says"):
         download(tmp_path, published=at(f"{server}/whole"))
     assert path.read_bytes() == b"touched"
     path.unlink()
@@ -123,6 +123,17 @@ def test_refuses_what_differs_from_an_earlier_download(server: str, tmp_path: Pa
     with pytest.raises(UserError, match="has changed where it is published"):
         download(tmp_path, published=at(f"{server}/whole"))
     assert not path.exists()
+    accepted = hashlib.sha256(b"another branch").hexdigest()
+    download(tmp_path, ["songs"], accepted, at(f"{server}/whole"))
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{accepted}  songs.zip\n"
+
+
+def test_refuses_what_the_publisher_did_not_sign(server: str, tmp_path: Path):
+    signed = Publication("songs", "songs.zip", f"{server}/whole", "MIT", DIGEST)
+    assert download(tmp_path / "a", published=[signed])[0].read_bytes() == DATA
+    Publisher.data = DATA[1:]
+    with pytest.raises(UserError, match=f"its publisher says {DIGEST}"):
+        download(tmp_path / "b", published=[signed])
 
 
 def test_no_such_page(server: str, tmp_path: Path):

@@ -35,15 +35,17 @@ class Publication:
     file: str
     url: str
     licence: str
+    sha256: str | None = None
 
 
-# Archives of a branch change when the branch does, so no checksum is fixed here.
+# Archives of a branch change when the branch does: only the one published file has a checksum.
 PUBLISHED = (
     Publication(
         "hooktheory",
         "Hooktheory.json.gz",
-        f"{_GITHUB}/chrisdonahue/sheetsage-data/raw/main/hooktheory/Hooktheory.json.gz",
+        f"{_GITHUB}/chrisdonahue/sheetsage-data/raw/refs/heads/main/hooktheory/Hooktheory.json.gz",
         "CC BY-NC-SA 3.0 (non-commercial, share alike)",
+        "917b7cd58f5f4e07d6c36acf7bfad958c99ee05472dab3555399141094698e0c",
     ),
     Publication(
         "pop909",
@@ -108,24 +110,27 @@ def download(
 def _one(publication: Publication, out: Path, sha256: str | None, console: Console) -> Path:
     target = out / publication.file
     sums = _read_sums(out)
-    expected = sha256.lower() if sha256 else sums.get(publication.file)
     console.print(f"{publication.file}: licence {publication.licence}", markup=False)
     there = target.exists()
     part = target if there else _fetch(publication, target.with_name(f"{target.name}.part"))
     found = _sha256(part)
+    authorities = {
+        "--sha256": sha256.lower() if sha256 else None,
+        "its publisher": publication.sha256,
+        f"'{out / SUMS}', from an earlier download,": sums.get(publication.file),
+    }
+    # A checksum that the user gives is the last word.
+    says, expected = next(
+        ((who, digest) for who, digest in authorities.items() if digest), ("", "")
+    )
     if expected and found != expected:
         if not there:
             part.unlink()
-        origin = "--sha256" if sha256 else f"{SUMS}, from an earlier download,"
         raise UserError(
-            f"{publication.file} has SHA-256 {found}, but {origin} says {expected}. The file is "
-            f"damaged or has changed where it is published. To take it as it is, remove "
-            f"{'--sha256' if sha256 else f'its line from {out / SUMS}'}; "
-            + (
-                f"to fetch it anew, remove '{target}'."
-                if there
-                else "to try again, run this again."
-            )
+            f"{publication.file} has SHA-256 {found}, but {says} says {expected}: it is damaged, "
+            f"or has changed where it is published. "
+            + (f"To fetch it anew, remove '{target}'. " if there else "")
+            + f"To take it as it is: --only {publication.name} --sha256 {found}"
         )
     os.replace(part, target)
     with replacing(out / SUMS) as temporary:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -57,7 +58,7 @@ class _Song(msgspec.Struct):
 
 
 class _Split(msgspec.Struct):
-    split: str
+    split: Literal["TRAIN", "VALID", "TEST"]
 
 
 def items(path: Path) -> Iterator[Item]:
@@ -65,8 +66,8 @@ def items(path: Path) -> Iterator[Item]:
     try:
         songs = msgspec.json.decode(read_json(path, "Hooktheory"), type=dict[str, msgspec.Raw])
         for key, raw in songs.items():
-            split = msgspec.json.decode(raw, type=_Split).split.lower()
-            yield Item(f"hooktheory/{key}", bytes(raw), split)
+            split = msgspec.json.decode(raw, type=_Split).split
+            yield Item(f"hooktheory/{key}", bytes(raw), split.lower())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"'{path}' is not the Hooktheory corpus: {error}. Give Hooktheory.json.gz as published."
