@@ -48,7 +48,7 @@ const connection = new Connection({
 function sound(): Synth {
   if (!synth) {
     synth = new Synth();
-    synth.setChordVolume(view.volume.valueAsNumber);
+    synth.setChordVolume(view.volume.valueAsNumber / 100);
   }
   void synth.wake();
   return synth;
@@ -128,7 +128,7 @@ function isSlider(control: Element): boolean {
 view.octaveDown.addEventListener("click", () => keyboard.shift(-1));
 view.octaveUp.addEventListener("click", () => keyboard.shift(1));
 view.tempo.addEventListener("input", () => take?.setTempo(view.tempo.valueAsNumber));
-view.volume.addEventListener("input", () => synth?.setChordVolume(view.volume.valueAsNumber));
+view.volume.addEventListener("input", () => synth?.setChordVolume(view.volume.valueAsNumber / 100));
 view.metronome.addEventListener("change", () => {
   if (take) take.metronome = view.metronome.checked;
 });

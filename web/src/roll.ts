@@ -90,14 +90,14 @@ export class Roll {
       c.beginPath();
       c.roundRect(from, floor, width, LANE, 6);
       c.fill();
-      c.save();
-      c.clip();
-      c.fillStyle = palette.ink;
+      const name = displayName(chord.name);
       c.font = `600 15px ${palette.font}`;
       c.textBaseline = "middle";
-      // The name stays in sight while its chord scrolls out on the left.
-      c.fillText(displayName(chord.name), Math.max(from, 0) + 8, floor + LANE / 2 + 1);
-      c.restore();
+      // The name stays in sight while its chord scrolls out on the left, as long as it has room.
+      const text = Math.max(from, 0) + 8;
+      if (text + c.measureText(name).width + 6 > from + width) continue;
+      c.fillStyle = palette.ink;
+      c.fillText(name, text, floor + LANE / 2 + 1);
     }
   }
 

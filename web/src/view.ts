@@ -63,13 +63,9 @@ export class View {
     }
     new ResizeObserver(() => this.layPiano()).observe(this.piano);
     void this.readLetters();
-    const outputs: [HTMLInputElement, string][] = [
-      [this.tempo, "tempo-value"],
-      [this.temperature, "temperature-value"],
-    ];
-    for (const [input, id] of outputs) {
+    for (const input of [this.tempo, this.temperature, this.volume]) {
       const show = (): void => {
-        element(id).textContent = input.value;
+        element(`${input.id}-value`).textContent = input.value;
       };
       input.addEventListener("input", show);
       show();

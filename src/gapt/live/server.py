@@ -12,6 +12,7 @@ Knows sockets, threads and HTTP; nothing of music.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import mimetypes
@@ -73,9 +74,8 @@ class Stage:
         await websocket.accept()
         self._sessions += 1
         try:
-            await self._serve(websocket)
-        except WebSocketDisconnect:
-            pass
+            with contextlib.suppress(WebSocketDisconnect):
+                await self._serve(websocket)
         except UserError as error:
             code = error.code if isinstance(error, ProtocolError) else 1011
             await _say_goodbye(websocket, str(error), code)
@@ -111,11 +111,9 @@ async def _receive(websocket: WebSocket, timeout: float) -> str:
 
 
 async def _say_goodbye(websocket: WebSocket, reason: str, code: int) -> None:
-    try:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the player left first
         await websocket.send_text(encode(Error(reason)))
         await websocket.close(code)
-    except (WebSocketDisconnect, RuntimeError):
-        pass  # the player left first
 
 
 class _SafeHeaders:
@@ -165,7 +163,7 @@ def make_offer(model: str | None, temperature: float) -> Offer:
     if name not in models:
         path = resolve_model(name)
         name = path.stem
-        models = {name: path, **models}
+        models[name] = path
     # Refuse a broken file now, not when the first player arrives; and play one frame, so that the
     # first player's first frame does not pay for what is set up only once.
     offer = Offer(models, name, temperature)
@@ -219,7 +217,6 @@ def serve(host: str, port: int, model: str | None, temperature: float, open_brow
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
         )
-        try:
+        # On Ctrl-C uvicorn closes everything, then passes the signal on.
+        with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # uvicorn has closed everything and passes the signal on

@@ -44,7 +44,7 @@ const connection = new Connection({
 function sound() {
     if (!synth) {
         synth = new Synth();
-        synth.setChordVolume(view.volume.valueAsNumber);
+        synth.setChordVolume(view.volume.valueAsNumber / 100);
     }
     void synth.wake();
     return synth;
@@ -120,7 +120,7 @@ function isSlider(control) {
 view.octaveDown.addEventListener("click", () => keyboard.shift(-1));
 view.octaveUp.addEventListener("click", () => keyboard.shift(1));
 view.tempo.addEventListener("input", () => take?.setTempo(view.tempo.valueAsNumber));
-view.volume.addEventListener("input", () => synth?.setChordVolume(view.volume.valueAsNumber));
+view.volume.addEventListener("input", () => synth?.setChordVolume(view.volume.valueAsNumber / 100));
 view.metronome.addEventListener("change", () => {
     if (take)
         take.metronome = view.metronome.checked;

@@ -16,6 +16,8 @@ import { Ledger } from "./ledger.js";
 import { Melody } from "./melody.js";
 const START_DELAY = 0.15;
 const CLICK_AHEAD = 0.1;
+/** What is late already is struck this much ahead of now, for the audio thread to take it in. */
+const LATE_AHEAD = 0.01;
 /**
  * Players press in time with what they hear, which is the output latency behind the audio clock.
  * That much is made up for, but no more than this share of a frame: the answer needs the rest.
@@ -88,10 +90,11 @@ export class Take {
         const start = this.transport.timeOf(chord.frame);
         this.ledger.decided(chord, start, now);
         const before = this.chords[this.chords.length - 1];
+        const at = start > now ? start : now + LATE_AHEAD;
         if (chord.onset)
-            this.synth.strike(chord.notes, Math.max(start, now));
+            this.synth.strike(chord.notes, at);
         else if (chord.name === null && before?.name)
-            this.synth.rest(Math.max(start, now));
+            this.synth.rest(at);
         if (chord.onset || chord.name !== (before?.name ?? null))
             this.chords.push(chord);
     }

@@ -54,13 +54,9 @@ export class View {
         }
         new ResizeObserver(() => this.layPiano()).observe(this.piano);
         void this.readLetters();
-        const outputs = [
-            [this.tempo, "tempo-value"],
-            [this.temperature, "temperature-value"],
-        ];
-        for (const [input, id] of outputs) {
+        for (const input of [this.tempo, this.temperature, this.volume]) {
             const show = () => {
-                element(id).textContent = input.value;
+                element(`${input.id}-value`).textContent = input.value;
             };
             input.addEventListener("input", show);
             show();
