@@ -14,10 +14,12 @@ from gapt.corpora.reading import Item, Reader, UnreadableSong, read_matching
 from gapt.music.leadsheet import LeadSheet
 
 
+_FILES = r"dataset/([^/]+/[^/]+)/[^/]+\.mxl"
+
+
 def items(path: Path) -> Iterator[Item]:
     """The songs of the archive or its unpacked folder."""
-    # dataset/COMPOSER/SONG/SONG.mxl
-    found = read_matching(path, r"dataset/([^/]+/[^/]+)/[^/]+\.mxl", "OpenEWLD")
+    found = read_matching(path, _FILES, "OpenEWLD", "dataset/COMPOSER/SONG/SONG.mxl")
     for name, data in found.items():
         yield Item(f"openewld/{name}", (name.rpartition("/")[2].replace("_", " "), data))
 

@@ -27,7 +27,7 @@ _FILES = r"POP909/(\d{3}/(?:\d{3}\.mid|beat_midi\.txt|chord_midi\.txt))"
 def items(path: Path) -> Iterator[Item]:
     """The songs of the archive or its unpacked folder, each with the three files that we read."""
     songs: dict[str, dict[str, bytes]] = {}
-    for name, data in read_matching(path, _FILES, "POP909").items():
+    for name, data in read_matching(path, _FILES, "POP909", "POP909/001/001.mid").items():
         number, _, file = name.partition("/")
         songs.setdefault(number, {})[file] = data
     for number, files in songs.items():

@@ -46,8 +46,8 @@ class Reader:
     parse: Callable[[Any], LeadSheet]
 
 
-def read_matching(path: Path, pattern: str, corpus: str) -> dict[str, bytes]:
-    """The files of a zip archive or folder whose path ends as `pattern` says.
+def read_matching(path: Path, pattern: str, corpus: str, example: str) -> dict[str, bytes]:
+    """The files of a zip archive or folder whose path ends as `pattern` says, e.g. `example`.
 
     Returns:
         The match's group 1 (by which a song is known) -> the file's bytes, sorted by name. Archive
@@ -79,7 +79,7 @@ def read_matching(path: Path, pattern: str, corpus: str) -> dict[str, bytes]:
         raise UserError(f"'{path}' cannot be read: {error.strerror}.") from error
     if not found:
         raise UserError(
-            f"'{path}' is not the {corpus} corpus: nothing in it is named like '{pattern}'. "
+            f"'{path}' is not the {corpus} corpus: it holds no file like '{example}'. "
             f"Give the archive as published, or its unpacked folder."
         )
     return dict(sorted(found.items()))

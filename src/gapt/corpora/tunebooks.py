@@ -21,7 +21,8 @@ _SUFFIXES = {"d": "dim", "a": "aug", "a7": "7#5"}
 
 def nottingham(path: Path) -> Iterator[Item]:
     """The tunes of the repository's `ABC_cleaned`."""
-    for name, data in read_matching(path, r"ABC_cleaned/(.*)\.abc", "Nottingham").items():
+    found = read_matching(path, r"ABC_cleaned/(.*)\.abc", "Nottingham", "ABC_cleaned/jigs.abc")
+    for name, data in found.items():
         yield from _tunes(f"nottingham/{name}", data)
 
 
