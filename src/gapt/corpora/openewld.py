@@ -13,7 +13,6 @@ from pathlib import Path
 from gapt.corpora.reading import Item, Reader, UnreadableSong, read_matching
 from gapt.music.leadsheet import LeadSheet
 
-
 _FILES = r"dataset/([^/]+/[^/]+)/[^/]+\.mxl"
 
 
