@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gapt.corpora.prepare import TUNES, prepare
 from gapt.live.models import DEFAULT_MODEL, resolve_model, shipped_models
 
 # Tests are small and run side by side: threads of torch's would only be in each other's way.
@@ -17,6 +18,14 @@ def model(tmp_path_factory) -> Path:
     if DEFAULT_MODEL in shipped_models():
         return resolve_model(DEFAULT_MODEL)
     return untrained(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def tunes(tmp_path_factory) -> Path:
+    """The built-in tunes as a prepared corpus folder."""
+    folder = tmp_path_factory.mktemp("corpus")
+    prepare({"tunes": TUNES}, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +43,6 @@ def untrained(path: Path) -> Path:
     policy = Policy(POLICY_PRESETS["tiny"]).eval()
     with torch.no_grad():
         for parameter in policy.parameters():
-            parameter *= 4  # as far from indifferent as a trained one
+            parameter.mul_(4)  # as far from indifferent as a trained one
     export_policy(policy, path)
     return path

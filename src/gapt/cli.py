@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gapt import __version__
-from gapt.errors import UserError
+from gapt.errors import UserError, did_you_mean
 
 app = typer.Typer(
     help="A live chord partner, and the training system behind it.",
@@ -160,6 +160,42 @@ def export(
     from gapt.models.export import export_policy
 
     export_policy(load_policy(run), out, half=half)
+
+
+@app.command()
+def evaluate(
+    system: Annotated[
+        list[str], typer.Option("--system", help="NAME=PATH of a run folder or .safetensors file.")
+    ],
+    corpus: CorpusFolder,
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json and results.md.")],
+    split: Annotated[str, typer.Option(help="test, ood, or all.")] = "test",
+    songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
+    seeds: Annotated[str, typer.Option(help="Seeds of the sampling, separated by commas.")] = "0",
+    temperature: Annotated[float, typer.Option(min=0.01, help="Of the sampling.")] = 0.99,
+) -> None:
+    """Let systems play along with held-out melodies, and measure what they play."""
+    from gapt.corpora.store import Corpus
+    from gapt.evaluation.evaluate import evaluate as run
+
+    if split not in ("test", "ood", "all"):
+        raise UserError(f"--split is '{split}'. {did_you_mean(split, ('test', 'ood', 'all'))}")
+    systems = dict(item.partition("=")[::2] for item in system)
+    if not all(systems.values()):
+        raise UserError("--system takes NAME=PATH, e.g. --system mle=runs/mle")
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2; not '{seeds}'") from None
+    run(
+        {name: Path(path) for name, path in systems.items()},
+        Corpus.load(corpus),
+        out,
+        splits=("test", "ood") if split == "all" else (split,),
+        songs=songs,
+        seeds=numbers,
+        temperature=temperature,
+    )
 
 
 def main() -> None:

@@ -103,17 +103,7 @@ class Corpus:
     def select(
         self, split: str | None = None, corpora: Collection[str] | None = None
     ) -> list[Song]:
-        """The songs of a split and of some corpora; None means all.
-
-        Raises:
-            UserError: a corpus that is asked for has no songs here.
-        """
-        absent = set(corpora or ()) - {song.corpus for song in self.songs}
-        if absent:
-            raise UserError(
-                f"The prepared corpus holds no {', '.join(sorted(absent))}. "
-                f"Add it with 'gapt data prepare'."
-            )
+        """The songs of a split and of some corpora; None means all."""
         return [
             song
             for song in self.songs

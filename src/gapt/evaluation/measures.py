@@ -1,14 +1,49 @@
 """Measures of an accompaniment, computed from frames alone. Knows no model and no corpus.
 
-Arrays are states as `gapt.music.frames` defines them. A ratio over no frames at all is NaN.
+Arrays are states as `gapt.music.frames` defines them. A `Measure` is a sum over songs of a few
+statistics, and a function of that sum, so a bootstrap over songs is one matrix product.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from gapt.music.chords import CHORD_TONES
-from gapt.music.frames import CHORDS, MELODY
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
+
+_FRAMES_PER_BAR = 4 * FRAMES_PER_BEAT
+
+
+class Play(NamedTuple):
+    """What was played, and where it counts.
+
+    Attributes:
+        melody, chords: states, integers [S, T].
+        real: bool [S, T], False in frames after a song's end.
+    """
+
+    melody: np.ndarray
+    chords: np.ndarray
+    real: np.ndarray
+
+
+class Measure(NamedTuple):
+    """One figure of a table.
+
+    Attributes:
+        statistics: from a `Play`, float [S, K]: what each song adds to the sum.
+        reduce: from sums [..., K] to the figure [...]; NaN where there is nothing to measure.
+    """
+
+    statistics: Callable[[Play], np.ndarray]
+    reduce: Callable[[np.ndarray], np.ndarray]
+
+    def of(self, play: Play) -> float:
+        """The figure over all songs together."""
+        return float(self.reduce(self.statistics(play).sum(0)))
 
 
 def harmony(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -24,7 +59,8 @@ def harmony(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     Returns:
         Shares [...]; NaN where no frame counts.
     """
-    return _share(_in_chord(melody, chords), MELODY.sounds(melody) & CHORDS.sounds(chords))
+    both = MELODY.sounds(melody) & CHORDS.sounds(chords)
+    return _ratio(_counts(_in_chord(melody, chords), both))
 
 
 def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -37,7 +73,7 @@ def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     Returns:
         Shares [...]; NaN where the melody is silent throughout.
     """
-    return _share(_in_chord(melody, chords), MELODY.sounds(melody))
+    return _ratio(_counts(_in_chord(melody, chords), MELODY.sounds(melody)))
 
 
 def _in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -46,7 +82,80 @@ def _in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     return both & CHORD_TONES[CHORDS.symbol(chords), MELODY.symbol(melody) % 12]
 
 
-def _share(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Hits as a share of counted frames, [..., T] -> [...]."""
-    counted = of.sum(-1)
-    return np.where(counted > 0, hits.sum(-1) / np.maximum(counted, 1), np.nan)
+def _counts(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The two statistics of a ratio: what was hit, and what was counted; [..., T] -> [..., 2]."""
+    return np.stack([hits.sum(-1), of.sum(-1)], axis=-1).astype(float)
+
+
+def _ratio(counts: np.ndarray) -> np.ndarray:
+    hits, of = counts[..., 0], counts[..., 1]
+    return np.where(of > 0, hits / np.maximum(of, 1e-12), np.nan)
+
+
+def _per_song(ratio: np.ndarray) -> np.ndarray:
+    """The statistics [S, 2] of a mean over the songs in which a ratio [S] is defined."""
+    defined = ~np.isnan(ratio)
+    return np.stack([np.where(defined, ratio, 0.0), defined], axis=-1).astype(float)
+
+
+def _harmony_statistics(play: Play) -> np.ndarray:
+    return _per_song(harmony(np.where(play.real, play.melody, SILENCE), play.chords))
+
+
+def _strict_statistics(play: Play) -> np.ndarray:
+    return _per_song(harmony_strict(np.where(play.real, play.melody, SILENCE), play.chords))
+
+
+def _sounding(play: Play) -> np.ndarray:
+    return CHORDS.sounds(play.chords) & play.real
+
+
+def _density_statistics(play: Play) -> np.ndarray:
+    sizes = CHORD_TONES.sum(-1)[CHORDS.symbol(play.chords)]
+    return _counts(sizes * _sounding(play), _sounding(play))
+
+
+def _silent_statistics(play: Play) -> np.ndarray:
+    return _counts(~CHORDS.sounds(play.chords) & play.real, play.real)
+
+
+def _onset_statistics(play: Play) -> np.ndarray:
+    onsets = CHORDS.is_on(play.chords) & play.real
+    return _counts(onsets, play.real / _FRAMES_PER_BAR)
+
+
+def _chord_counts(play: Play) -> np.ndarray:
+    """How many frames each chord sounds in each song, [S, NUM_CHORDS]."""
+    songs = np.arange(len(play.chords))[:, None] * CHORDS.symbols
+    cells = (songs + CHORDS.symbol(play.chords))[_sounding(play)]
+    size = len(play.chords) * CHORDS.symbols
+    return np.bincount(cells, minlength=size).reshape(-1, CHORDS.symbols).astype(float)
+
+
+def _entropy(counts: np.ndarray) -> np.ndarray:
+    """Entropy in nats of counts [..., K]."""
+    total = counts.sum(-1, keepdims=True)
+    shares = counts / np.maximum(total, 1e-12)
+    logs = np.log(np.where(shares > 0, shares, 1.0))
+    return np.where(total[..., 0] > 0, -(shares * logs).sum(-1), np.nan)
+
+
+MEASURES: dict[str, Measure] = {
+    "harmony": Measure(_harmony_statistics, _ratio),
+    "harmony_strict": Measure(_strict_statistics, _ratio),
+    "chord_entropy": Measure(_chord_counts, _entropy),
+    "distinct_chords": Measure(_chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
+    "pitch_classes_per_chord": Measure(_density_statistics, _ratio),
+    "changes_per_bar": Measure(_onset_statistics, _ratio),
+    "silent_share": Measure(_silent_statistics, _ratio),
+}
+"""The figures that frames alone give:
+
+harmony, harmony_strict: see the functions of these names; the mean over songs, each song counting
+    alike, as in the published figures. The others are over all songs together.
+chord_entropy: of the chords' shares of the sounding frames, in nats.
+distinct_chords: how many chords of the vocabulary sound at all.
+pitch_classes_per_chord: mean over the sounding frames; dense chords inflate harmony.
+changes_per_bar: chord onsets in 16 frames.
+silent_share: frames without a chord.
+"""

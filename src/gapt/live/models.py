@@ -7,12 +7,17 @@ the cache belongs to whoever plays.
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+# ONNX Runtime may write device ids to the home folder and report use; it reads this on import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 
 from gapt.errors import UserError, did_you_mean

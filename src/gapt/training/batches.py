@@ -65,15 +65,9 @@ class Mixture:
     """Draws batches from several corpora in fixed shares."""
 
     def __init__(self, corpora: Mapping[str, Sequence[Song]], shares: Mapping[str, float]) -> None:
-        """Corpora without songs are left out and the other shares scaled up.
-
-        Raises:
-            ValueError: no corpus with a share has songs.
-        """
+        """Corpora without songs are left out and the other shares scaled up."""
         self._corpora = [corpora[name] for name in shares if corpora.get(name)]
         weights = np.array([shares[name] for name in shares if corpora.get(name)])
-        if not len(weights) or weights.sum() <= 0:
-            raise ValueError(f"none of the corpora {', '.join(shares)} has songs")
         self._shares = weights / weights.sum()
 
     def draw(self, rng: np.random.Generator, size: int, frames: int) -> Batch:

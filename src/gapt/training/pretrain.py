@@ -40,15 +40,14 @@ class PolicyTask:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.model: nn.Module = Policy(recipe.transformer)
-        try:
-            self.mixture = Mixture(
-                {c: corpus.select(split="train", corpora=[c]) for c in recipe.mixture},
-                recipe.mixture,
-            )
-        except ValueError as error:
-            raise UserError(f"{error} to train on in this corpus folder") from None
+        corpora = {name: corpus.select("train", [name]) for name in recipe.mixture}
+        if not any(corpora.values()):
+            raise UserError(f"this corpus folder has no {' and no '.join(corpora)} to train on")
+        for name in (name for name, songs in corpora.items() if not songs):
+            print(f"no {name} in this corpus folder: the other corpora take its share")
+        self.mixture = Mixture(corpora, recipe.mixture)
         self.held_out = spread(
-            corpus.select(split="valid", corpora=list(recipe.mixture)), recipe.validation_songs
+            corpus.select("valid", list(recipe.mixture)), recipe.validation_songs
         )
         if not self.held_out:
             raise UserError("no songs of the valid split in this corpus folder")

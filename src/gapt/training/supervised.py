@@ -122,18 +122,21 @@ def _update(
         group["lr"] = learning_rate(recipe, step)
     model.train()
     loss, metrics = task.loss(model, batch, float(rows.real.sum()) / fabric.world_size)
-    if not math.isfinite(loss.item()):
-        raise UserError(
-            f"the loss is {loss.item()} at step {step}. The last checkpoint is from before and "
-            "is kept; a lower learning_rate usually helps"
-        )
     fabric.backward(loss)
-    norm = fabric.clip_gradients(model, optimizer, max_norm=recipe.gradient_norm)
+    norm = fabric.clip_gradients(
+        model, optimizer, max_norm=recipe.gradient_norm, error_if_nonfinite=False
+    )
+    assert norm is not None
+    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        raise UserError(
+            f"the loss is {loss.item():.3g} and its gradient {norm.item():.3g} at step {step}. "
+            "The last checkpoint is from before and is kept; a lower learning_rate usually helps"
+        )
     optimizer.step()
     optimizer.zero_grad()
     return {
         **{name: value.item() for name, value in metrics.items()},
-        "gradient_norm": float(norm) if norm is not None else math.nan,
+        "gradient_norm": norm.item(),
         "learning_rate": learning_rate(recipe, step),
     }
 

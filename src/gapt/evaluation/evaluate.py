@@ -1,0 +1,144 @@
+"""`gapt evaluate`: systems play along with held-out melodies, cold; what they play is measured.
+
+Writes `results.json`, a flat list of rows, and `results.md`, the table that people read.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from gapt.corpora.store import Corpus
+from gapt.errors import UserError
+from gapt.evaluation.measures import MEASURES, Play
+from gapt.files import replacing
+from gapt.models.checkpoint import load_policy
+from gapt.models.policy import Policy
+from gapt.training.batches import Batch, stack
+from gapt.training.pretrain import nll, spread
+from gapt.training.rollout import rollout
+
+FRAMES = 256
+GROUND_TRUTH = "ground truth"
+_RESAMPLES = 1000
+_GROUP = 128  # songs that play at once
+
+_RATIO = MEASURES["harmony"].reduce
+
+
+def evaluate(
+    systems: Mapping[str, Path],
+    corpus: Corpus,
+    out: Path,
+    *,
+    splits: Sequence[str],
+    songs: int,
+    seeds: Sequence[int],
+    temperature: float,
+) -> None:
+    """Simulate live play of `systems` over held-out melodies, and write the figures to `out`.
+
+    Each song is cut to its first 256 frames, and every system hears the same songs. A row's
+    `mean` and `std` are over seeds; `low` and `high` bound the middle 95 % of a bootstrap over
+    songs of the first seed.
+
+    Raises:
+        UserError: a system cannot be loaded, or a split has no songs.
+    """
+    policies = {name: load_policy(path) for name, path in systems.items()}
+    rows: list[dict[str, object]] = []
+    for split in splits:
+        chosen = spread(corpus.select(split=split), songs)
+        if not chosen:
+            raise UserError(f"no songs of split '{split}' in this corpus folder")
+        batch = stack(chosen, [0] * len(chosen), FRAMES)
+        about = {"split": split, "scenario": "cold", "songs": len(chosen), "seeds": list(seeds)}
+        truth = Play(*batch)
+        rows += [
+            {"system": GROUND_TRUTH, **about, **figures}
+            for figures in _figures({name: [m.statistics(truth)] for name, m in MEASURES.items()})
+        ]
+        for name, policy in policies.items():
+            statistics: dict[str, list[np.ndarray]] = {measure: [] for measure in MEASURES}
+            for seed in track(seeds, f"{name} on {split}", transient=True):
+                play = truth._replace(chords=simulate(policy, batch, seed, temperature))
+                for measure, parts in statistics.items():
+                    parts.append(MEASURES[measure].statistics(play))
+            statistics["nll"] = [_nll_statistics(policy, batch)]
+            rows += [{"system": name, **about, **figures} for figures in _figures(statistics)]
+    results = {"command": shlex.join(["gapt", *sys.argv[1:]]), "rows": rows}
+    with replacing(out / "results.json") as temporary:
+        temporary.write_text(json.dumps(results, indent=1))
+    with replacing(out / "results.md") as temporary:
+        temporary.write_text(table(rows))
+
+
+def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.ndarray:
+    """Chord states [S, T] that a policy plays to a batch's melodies."""
+    generator = torch.Generator().manual_seed(seed)
+    played = [
+        rollout(
+            policy,
+            torch.from_numpy(batch.melody[first : first + _GROUP]),
+            temperature=temperature,
+            generator=generator,
+        )
+        for first in range(0, len(batch.melody), _GROUP)
+    ]
+    return torch.cat(played).numpy()
+
+
+@torch.no_grad()
+def _nll_statistics(policy: Policy, batch: Batch) -> np.ndarray:
+    """Chord negative log-likelihood of the true chords, and real frames, a song: [S, 2]."""
+    parts = []
+    for first in range(0, len(batch.melody), _GROUP):
+        melody, chords, real = map(torch.from_numpy, batch.rows(first, first + _GROUP))
+        chord_nll, _ = nll(policy(melody, chords), melody, chords)
+        parts.append(torch.stack([(chord_nll * real).sum(1), real.sum(1)], dim=1))
+    return torch.cat(parts).numpy().astype(float)
+
+
+def _figures(statistics: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, object]]:
+    """A measure's mean and deviation over seeds, and its bootstrap interval over songs."""
+    figures: list[dict[str, object]] = []
+    for name, parts in statistics.items():
+        reduce = MEASURES[name].reduce if name in MEASURES else _RATIO
+        by_seed = np.array([reduce(part.sum(0)) for part in parts])
+        songs = len(parts[0])
+        rng = np.random.default_rng(0)
+        picks = rng.multinomial(songs, np.full(songs, 1 / songs), size=_RESAMPLES)
+        low, high = np.nanpercentile(reduce(picks @ parts[0]), [2.5, 97.5])
+        figures.append(
+            {
+                "measure": name,
+                "mean": float(by_seed.mean()),
+                "std": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0,
+                "low": float(low),
+                "high": float(high),
+            }
+        )
+    return figures
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """The rows as Markdown: one line a system and split, one column a measure."""
+    measures = list(dict.fromkeys(str(row["measure"]) for row in rows))
+    lines: dict[tuple[object, object], dict[str, str]] = {}
+    for row in rows:
+        cells = lines.setdefault((row["split"], row["system"]), {})
+        deviation = f" ± {row['std']:.3f}" if row["std"] else ""
+        cells[str(row["measure"])] = f"{row['mean']:.3f}{deviation}"
+    head = ["split", "system", *(name.replace("_", " ") for name in measures)]
+    text = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for (split, system), cells in lines.items():
+        line = [str(split), str(system), *(cells.get(measure, "") for measure in measures)]
+        text.append(f"| {' | '.join(line)} |")
+    return "\n".join(text) + "\n"

@@ -1,0 +1,68 @@
+"""Measures over songs, against cases worked out by hand."""
+
+import numpy as np
+import pytest
+
+from gapt.evaluation.measures import MEASURES, Play
+from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.frames import CHORDS, MELODY
+
+C, _ = nearest(parse_lead_sheet("C"))
+G7, _ = nearest(parse_lead_sheet("G7"))
+
+
+def bar(chord):
+    return [CHORDS.on(chord)] + [CHORDS.hold(chord)] * 15
+
+
+def notes(pitch, frames):
+    return [MELODY.on(pitch)] + [MELODY.hold(pitch)] * (frames - 1)
+
+
+# Song 1: a bar of C under an E, a bar of G7 under a C (not in G7).
+# Song 2: a silent bar, then a bar of C under eight frames of G and silence; then 0 real frames.
+PLAY = Play(
+    melody=np.array([notes(64, 16) + notes(72, 16), [0] * 16 + notes(67, 8) + [0] * 8]),
+    chords=np.array([bar(C) + bar(G7), [0] * 16 + bar(C)]),
+    real=np.ones((2, 32), dtype=bool),
+)
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ("harmony", (0.5 + 1.0) / 2),
+        ("harmony_strict", (0.5 + 1.0) / 2),
+        ("chord_entropy", -(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3))),
+        ("distinct_chords", 2),
+        ("pitch_classes_per_chord", (3 + 3 + 4) / 3),
+        ("changes_per_bar", 3 / 4),
+        ("silent_share", 1 / 4),
+    ],
+)
+def test_by_hand(measure, expected):
+    assert MEASURES[measure].of(PLAY) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_frames_after_the_end_count_for_nothing(measure):
+    padded = Play(
+        np.concatenate([PLAY.melody, np.full((2, 5), MELODY.on(61))], axis=1),
+        np.concatenate([PLAY.chords, np.full((2, 5), CHORDS.on(G7))], axis=1),
+        np.concatenate([PLAY.real, np.zeros((2, 5), dtype=bool)], axis=1),
+    )
+    assert MEASURES[measure].of(padded) == pytest.approx(MEASURES[measure].of(PLAY))
+
+
+def test_a_silent_player_scores_nothing_and_is_seen_to_be_silent():
+    silent = PLAY._replace(chords=np.zeros_like(PLAY.chords))
+    figures = {name: measure.of(silent) for name, measure in MEASURES.items()}
+    assert np.isnan(figures["harmony"])
+    assert figures["harmony_strict"] == 0
+    assert figures["silent_share"] == 1
+    assert figures["changes_per_bar"] == 0
+
+
+def test_songs_without_a_melody_do_not_count_as_misses():
+    mute = PLAY._replace(melody=PLAY.melody * np.array([[1], [0]]))
+    assert MEASURES["harmony"].of(mute) == 0.5

@@ -1,0 +1,43 @@
+"""The command line: typos get a helpful line and exit code 2, never a traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+from gapt import __version__
+
+
+def gapt(*arguments):
+    command = [sys.executable, "-m", "gapt", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_version():
+    assert gapt("--version").stdout == f"gapt {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jma"], "No such command 'jma'"),
+        (["jam", "--prot", "1"], "No such option"),
+        (["jam", "--model", "mel", "--no-browser"], "no model is called 'mel'"),
+        (["export", "nowhere", "--out", "x.onnx"], "no checkpoint at nowhere"),
+        (["evaluate", "--system", "mle", "--corpus", "c", "--out", "o"], "NAME=PATH"),
+        (
+            ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--split", "tets"],
+            "--split is 'tets'. Did you mean 'test'?",
+        ),
+        (
+            ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "a"],
+            "--seeds takes whole numbers",
+        ),
+        (["train", "policy", "--recipe", "r", "--corpus", "c", "--out", "o"], "cannot read recipe"),
+    ],
+)
+def test_mistakes_are_explained(arguments, message):
+    done = gapt(*arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

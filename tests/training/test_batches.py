@@ -1,0 +1,72 @@
+"""Batches: windows at bars, both parts in one key, corpora in their shares, draws repeatable."""
+
+import numpy as np
+import pytest
+
+from gapt.corpora.store import Song
+from gapt.music.chords import CHORD_TONES
+from gapt.music.frames import CHORDS, MELODY, Frames
+from gapt.training.batches import Mixture, stack, transpose
+
+
+def song(bars, first_pitch=60, beats_per_bar=4.0):
+    """A new note and chord every bar, one semitone up each time: a window shows its start."""
+    bar = int(4 * beats_per_bar)
+    melody = np.concatenate(
+        [
+            [MELODY.on(first_pitch + i)] + [MELODY.hold(first_pitch + i)] * (bar - 1)
+            for i in range(bars)
+        ]
+    ).astype(np.int16)
+    chords = np.concatenate(
+        [[CHORDS.on(i % 12)] + [CHORDS.hold(i % 12)] * (bar - 1) for i in range(bars)]
+    ).astype(np.int16)
+    return Song(f"s{first_pitch}", "c", None, "train", beats_per_bar, Frames(melody, chords))
+
+
+def test_short_songs_are_padded_with_silence_that_is_not_real():
+    batch = stack([song(1), song(3)], [0, 16], 40)
+    assert batch.real.sum(1).tolist() == [16, 32]
+    assert not batch.melody[~batch.real].any()
+    assert not batch.chords[~batch.real].any()
+    assert batch.melody[1, 0] == MELODY.on(61)
+
+
+def test_both_parts_of_a_row_move_alike():
+    batch = stack([song(2), song(2)], [0, 0], 32)
+    moved = transpose(batch, np.array([3, -4]))
+    for row, k in enumerate((3, -4)):
+        pitch = MELODY.symbol(moved.melody[row]) - MELODY.symbol(batch.melody[row])
+        root = MELODY.symbol(moved.chords[row]) - MELODY.symbol(batch.chords[row])
+        assert set(pitch % 12) == set(root % 12) == {k % 12}
+    before = CHORD_TONES[CHORDS.symbol(batch.chords), MELODY.symbol(batch.melody) % 12]
+    after = CHORD_TONES[CHORDS.symbol(moved.chords), MELODY.symbol(moved.melody) % 12]
+    assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("beats_per_bar", [4.0, 3.0])
+def test_windows_of_long_songs_begin_at_bars_and_reach_the_end(beats_per_bar):
+    mixture = Mixture({"c": [song(20, beats_per_bar=beats_per_bar)]}, {"c": 1.0})
+    batch = mixture.draw(np.random.default_rng(0), 300, 64)
+    assert MELODY.is_on(batch.melody[:, 0]).all()
+    last_chord = CHORDS.symbol(batch.chords[batch.real.all(1)][:, -1])
+    assert len(set(last_chord)) == 12
+    assert batch.real.sum(1).min() > 64 - 4 * beats_per_bar
+
+
+def test_corpora_come_in_their_shares_and_missing_ones_are_made_up_for():
+    low, high = [song(1, 24)], [song(1, 96)]
+    batch = Mixture({"low": low, "high": high}, {"low": 0.75, "high": 0.25}).draw(
+        np.random.default_rng(0), 2000, 16
+    )
+    share = (MELODY.symbol(batch.melody[:, 0]) < 60).mean()
+    assert share == pytest.approx(0.75, abs=0.03)
+    alone = Mixture({"low": low, "high": []}, {"low": 0.5, "high": 0.5})
+    assert (MELODY.symbol(alone.draw(np.random.default_rng(0), 50, 16).melody) < 60).all()
+
+
+def test_a_seed_draws_the_same_again():
+    mixture = Mixture({"c": [song(20), song(5, 40)]}, {"c": 1.0})
+    first, again, other = (mixture.draw(np.random.default_rng([0, s]), 8, 64) for s in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first.melody, other.melody)

@@ -1,0 +1,152 @@
+"""Pretraining on the built-in tunes: it learns, resumes exactly, and keeps its folder safe."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from gapt.corpora.store import Corpus
+from gapt.errors import UserError
+from gapt.models.checkpoint import load
+from gapt.models.policy import PolicyOutput
+from gapt.music.frames import CHORDS, MELODY
+from gapt.training.pretrain import PolicyTask, nll, spread, train_policy
+from gapt.training.recipes import POLICY_RECIPES
+from gapt.training.supervised import learning_rate
+
+RECIPE = msgspec.structs.replace(
+    POLICY_RECIPES["tiny"],
+    steps=40,
+    validate_every=10,
+    transformer=msgspec.structs.replace(POLICY_RECIPES["tiny"].transformer, dropout=0.1),
+)
+
+
+def measurements(run):
+    with (run / "metrics.csv").open() as file:
+        return {
+            (int(row["step"]), row["name"]): float(row["value"]) for row in csv.DictReader(file)
+        }
+
+
+@pytest.fixture(scope="module")
+def unbroken(tunes, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "unbroken"
+    train_policy(RECIPE, Corpus.load(tunes), out)
+    return out
+
+
+def test_it_learns(unbroken):
+    logged = measurements(unbroken)
+    assert logged[40, "valid/chord_nll"] < 0.75 * logged[10, "valid/chord_nll"]
+    assert logged[40, "valid/melody_nll"] < logged[10, "valid/melody_nll"]
+
+
+def test_a_run_says_what_it_did(unbroken):
+    config = yaml.safe_load((unbroken / "config.yaml").read_text())
+    assert msgspec.convert(config, type(RECIPE)) == RECIPE
+    header, _ = load(unbroken / "last.safetensors", "policy")
+    assert (header.step, header.config) == (40, RECIPE.transformer)
+    assert list((unbroken / "tensorboard").iterdir())
+
+
+def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp_path):
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "run"
+    recipe.write_text("preset: tiny\nsteps: 40\nvalidate_every: 10\ntransformer: {dropout: 0.1}\n")
+    command = [sys.executable, "-m", "gapt", "train", "policy", "--recipe", str(recipe)]
+    command += ["--corpus", str(tunes), "--out", str(out)]
+    with subprocess.Popen(
+        [sys.executable, "-c", "import torch; torch.set_num_threads(1); import gapt.cli; "
+         "gapt.cli.main()", *command[3:]],
+        stdout=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while "20,valid/chord_nll" not in read(out / "metrics.csv"):
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    step = load(out / "last.safetensors", "policy")[0].step
+    assert step in (10, 20, 30)
+    train_policy(RECIPE, Corpus.load(tunes), out, resume=True)
+    assert measurements(out) == measurements(unbroken)
+    _, tensors = load(out / "last.safetensors", "policy")
+    _, expected = load(unbroken / "last.safetensors", "policy")
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+def read(path):
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_path):
+    corpus = Corpus.load(tunes)
+    with pytest.raises(UserError, match="already holds a run; add --resume"):
+        train_policy(RECIPE, corpus, unbroken)
+    other = msgspec.structs.replace(RECIPE, learning_rate=1.0)
+    with pytest.raises(UserError, match="was started with another recipe"):
+        train_policy(other, corpus, unbroken, resume=True)
+    with pytest.raises(UserError, match="nothing to resume"):
+        train_policy(RECIPE, corpus, tmp_path / "none", resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
+    tunes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "gapt.training.supervised.learning_rate", lambda _, step: 1e-3 if step < 12 else 1e30
+    )
+    with pytest.raises(UserError, match=r"the loss is .* at step 13"):
+        train_policy(RECIPE, Corpus.load(tunes), tmp_path / "run")
+    header, tensors = load(tmp_path / "run" / "last.safetensors", "policy")
+    assert header.step == 10
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_a_corpus_without_the_mixture_is_refused(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, mixture={"pop909": 1.0})
+    with pytest.raises(UserError, match="has no pop909 to train on"):
+        train_policy(recipe, Corpus.load(tunes), tmp_path / "run")
+
+
+def test_negative_log_likelihood_by_hand():
+    melody, chords = torch.tensor([[MELODY.on(60), 0]]), torch.tensor([[CHORDS.on(0), 0]])
+    uniform = PolicyOutput(
+        torch.zeros(1, 2, CHORDS.num_actions), torch.zeros(1, 2, MELODY.num_actions)
+    )
+    chord_nll, melody_nll = nll(uniform, melody, chords)
+    np.testing.assert_allclose(chord_nll, np.log(CHORDS.num_actions), rtol=1e-6)
+    np.testing.assert_allclose(melody_nll, np.log(MELODY.num_actions), rtol=1e-6)
+
+
+def test_the_loss_is_a_mean_over_real_frames(tunes):
+    task = PolicyTask(RECIPE, Corpus.load(tunes))
+    batch = [torch.from_numpy(a) for a in task.draw(np.random.default_rng(0), 4)]
+    whole, _ = task.loss(task.model.eval(), batch, float(batch[2].sum()))
+    halves = [
+        task.loss(task.model, [a[rows] for a in batch], float(batch[2].sum()) / 2)[0]
+        for rows in (slice(0, 2), slice(2, 4))
+    ]
+    # Two processes with half the rows each: the average of their losses is that of one process.
+    torch.testing.assert_close(sum(halves) / 2, whole)
+
+
+def test_the_learning_rate_warms_up_and_decays():
+    rates = [learning_rate(RECIPE, step) for step in range(RECIPE.steps)]
+    peak = RECIPE.learning_rate
+    assert rates[0] == pytest.approx(peak / RECIPE.warmup)
+    assert rates[RECIPE.warmup] == max(rates) == pytest.approx(peak)
+    assert rates[-1] == pytest.approx(0.1 * peak, rel=0.1)
+
+
+def test_spread_takes_the_same_songs_evenly():
+    assert spread(list(range(10)), 3) == [0, 3, 6]
+    assert spread([1, 2], 3) == [1, 2]

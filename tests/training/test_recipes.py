@@ -1,0 +1,50 @@
+"""Recipes: only what differs is said, and a typo is named."""
+
+from pathlib import Path
+
+import pytest
+
+from gapt.errors import UserError
+from gapt.training.recipes import POLICY_RECIPES, load_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def written(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
+def test_our_recipes_load(preset):
+    assert load_recipe(RECIPES / f"policy-{preset}.yaml") == POLICY_RECIPES[preset]
+
+
+def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
+    recipe = load_recipe(written(tmp_path, "preset: tiny\nsteps: 7\ntransformer: {layers: 3}\n"))
+    tiny = POLICY_RECIPES["tiny"]
+    assert (recipe.steps, recipe.transformer.layers) == (7, 3)
+    assert (recipe.batch, recipe.transformer.dim) == (tiny.batch, tiny.transformer.dim)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("preset: tiny\nstep: 3\n", "unknown key 'step'. Did you mean 'steps'?"),
+        ("preset: tiny\ntransformer: {dims: 3}\n", "unknown key 'dims'. Did you mean 'dim'?"),
+        ("preset: tiny\nsteps: many\n", r"Expected `int`, got `str` - at `\$.steps`"),
+        ("preset: smal\n", "no preset 'smal'. Did you mean 'small'?"),
+        ("steps: 3\n", "must say which preset it starts from"),
+        ("- 1\n", "must say which preset"),
+        ("preset: [tiny\n", "is not YAML"),
+    ],
+)
+def test_typos_are_named(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        load_recipe(written(tmp_path, text))
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read recipe .*none\.yaml"):
+        load_recipe(tmp_path / "none.yaml")
