@@ -23,8 +23,10 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Corpora: download and prepare.", no_args_is_help=True)
 train = typer.Typer(help="Train models.", no_args_is_help=True)
+bench = typer.Typer(help="Measure speed.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(train, name="train")
+app.add_typer(bench, name="bench")
 
 
 def _print_version(asked: bool) -> None:
@@ -196,6 +198,21 @@ def evaluate(
         seeds=numbers,
         temperature=temperature,
     )
+
+
+@bench.command("decision")
+def bench_decision(
+    model: Annotated[
+        str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=10, help="Decisions to time.")] = 1000,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Time the accompanist's decisions on one core, at a session's start and long after."""
+    from gapt.live import bench as benchmark
+    from gapt.live.models import DEFAULT_MODEL
+
+    benchmark.report(benchmark.bench_decision(model or DEFAULT_MODEL, frames), json)
 
 
 def main() -> None:

@@ -1,0 +1,37 @@
+# make jam    sets up and starts playing         make test   sets up and runs every test
+# Nothing else is needed: both work from a clean clone with Python 3.11 or later.
+
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) --version >/dev/null 2>&1 && echo python$(v))) python3)
+BIN := .venv/bin
+
+.PHONY: jam test lint page clean
+
+jam: .venv/player
+	$(BIN)/gapt jam
+
+test: .venv/dev lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: .venv/dev
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+
+# The page's TypeScript, compiled into the package. Needs Node; players do not.
+page:
+	cd web && npm ci --silent && npm run --silent build
+
+clean:
+	rm -rf .venv web/node_modules
+
+.venv/player: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'Setting up, once: this takes about a minute.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo 'Setting up for development, once: this takes a few minutes.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ .venv/player
