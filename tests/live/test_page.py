@@ -112,6 +112,7 @@ def performance(browser, jam, tmp_path_factory):
         page.goto(jam)
         expect(page.locator("#status")).to_have_text("Connected")
         page.get_by_label("Tempo").fill("120")
+        page.get_by_label("Adventurous").fill("1.2")
         page.keyboard.press("Space")
         play_tune(page)
         late = page.evaluate("gapt.late")
@@ -163,9 +164,10 @@ def test_every_frame_has_its_chord_and_none_comes_late(performance):
     assert np.allclose(np.diff(starts), BEAT / 4)
 
 
-def test_there_are_chords_in_every_bar(performance):
-    for bar in range(BARS):
-        assert any(f["name"] for f in performance.frames[16 * bar : 16 * bar + 16]), bar
+def test_chords_go_along_all_the_way(performance):
+    bars = [performance.frames[16 * bar : 16 * bar + 16] for bar in range(BARS)]
+    # A model may choose to be silent, but not for long under this tune.
+    assert sum(any(f["name"] for f in bar) for bar in bars) >= 0.75 * BARS
 
 
 def test_the_model_hears_what_is_played(performance):

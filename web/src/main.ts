@@ -14,10 +14,11 @@ const LAST_RETRY_MS = 8000;
 const view = new View();
 let synth: Synth | null = null;
 let take: Take | null = null;
-/** The take that is playing, or the last one, which the roll still shows. */
+/** The take that plays, or the last one: the roll still shows it. */
 let shownTake: Take | null = null;
 let stoppedAt = 0;
 let starting = false;
+/** What the user has chosen; null is as the server likes. */
 let wishes: Wishes = { model: null, temperature: null, seed: null };
 let retryMs = FIRST_RETRY_MS;
 
@@ -26,7 +27,7 @@ const connection = new Connection({
     retryMs = FIRST_RETRY_MS;
     view.setModels(ready.models, ready.model);
     if (wishes.temperature === null) view.setTemperature(ready.temperature);
-    wishes = { ...wishes, model: ready.model, temperature: ready.temperature };
+    else connection.setTemperature(wishes.temperature); // it may have moved since the hello
     view.setStatus("Connected", "good");
   },
   onChord(chord) {

@@ -36,7 +36,7 @@ export class Melody {
 
   release(pitch: number, position: number): void {
     const held = (note: Note): boolean => note.pitch === pitch && note.end === Infinity;
-    const note = [...this.pending].reverse().find(held) ?? this.sounding;
+    const note = this.pending.findLast(held) ?? this.sounding;
     if (note && held(note)) note.end = Math.max(Math.round(position), note.on + 1);
   }
 

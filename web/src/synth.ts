@@ -98,7 +98,7 @@ export class Synth {
     const tone = new OscillatorNode(audio, { type: "sine", frequency: accent ? 1760 : 1175 });
     const level = new GainNode(audio, { gain: 0 });
     level.gain.setValueAtTime(0, at);
-    level.gain.linearRampToValueAtTime(accent ? 0.5 : 0.28, at + 0.001);
+    level.gain.linearRampToValueAtTime(accent ? 0.4 : 0.22, at + 0.001);
     level.gain.exponentialRampToValueAtTime(0.0005, at + 0.06);
     tone.connect(level).connect(this.clickBus);
     tone.start(at);
@@ -112,22 +112,22 @@ export class Synth {
   private electricPiano(pitch: number, at: number, velocity: number, pan: number): Voice {
     const { audio } = this;
     const f = frequency(pitch);
-    const brightness = velocity * 1.5 * 2 ** ((60 - pitch) / 30);
+    const brightness = velocity * 2.3 * 2 ** ((60 - pitch) / 30);
     const body = new OscillatorNode(audio, { frequency: f, detune: -2.5 });
     const double = new OscillatorNode(audio, { frequency: f, detune: 3.5 });
     const bark = new OscillatorNode(audio, { frequency: f });
     const tine = new OscillatorNode(audio, { frequency: Math.min(f * 14, 12_000) });
 
-    const barkDepth = this.decay(at, f * brightness, f * brightness * 0.18, 0.35);
+    const barkDepth = this.decay(at, f * brightness, f * brightness * 0.25, 0.4);
     bark.connect(barkDepth);
     barkDepth.connect(body.frequency);
     barkDepth.connect(double.frequency);
-    const tineLevel = this.decay(at, 0.03 * velocity, 0, 0.05);
+    const tineLevel = this.decay(at, 0.04 * velocity, 0, 0.05);
 
-    const level = this.decay(at, 0.2 * velocity, 0, 1.7);
+    const level = this.decay(at, 0.21 * velocity, 0, 1.8);
     const soften = new BiquadFilterNode(audio, {
       type: "lowpass",
-      frequency: 1500 + 2600 * velocity,
+      frequency: 1800 + 3200 * velocity,
       Q: 0.4,
     });
     body.connect(soften);
@@ -146,8 +146,8 @@ export class Synth {
     const body = new OscillatorNode(audio, { type: "sine", frequency: f });
     const edge = new OscillatorNode(audio, { type: "triangle", frequency: f, detune: 3 });
     const edgeLevel = new GainNode(audio, { gain: 0.5 });
-    const soften = new BiquadFilterNode(audio, { type: "lowpass", frequency: 420, Q: 0.3 });
-    const level = this.decay(at, 0.34, 0.05, 1.4, 0.012);
+    const soften = new BiquadFilterNode(audio, { type: "lowpass", frequency: 600, Q: 0.3 });
+    const level = this.decay(at, 0.11, 0.02, 1.4, 0.012);
     body.connect(soften);
     edge.connect(edgeLevel).connect(soften);
     soften.connect(level);
@@ -227,13 +227,13 @@ export class Synth {
     for (let i = 0; i < curve.length; i++) curve[i] = Math.tanh(((i - 512) / 512) * 1.5) / 1.5;
     const drive = new WaveShaperNode(audio, { curve, oversample: "2x" });
     const limiter = new DynamicsCompressorNode(audio, {
-      threshold: -10,
+      threshold: -8,
       knee: 8,
-      ratio: 8,
+      ratio: 6,
       attack: 0.004,
       release: 0.2,
     });
-    const master = new GainNode(audio, { gain: 0.9 });
+    const master = new GainNode(audio, { gain: 0.95 });
     master.connect(drive).connect(limiter).connect(audio.destination);
     return master;
   }

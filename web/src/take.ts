@@ -36,11 +36,10 @@ const START_DELAY = 0.15;
 const CLICK_AHEAD = 0.1;
 /** What is late already is struck this much ahead of now, for the audio thread to take it in. */
 const LATE_AHEAD = 0.01;
-/**
- * Players press in time with what they hear, which is the output latency behind the audio clock.
- * That much is made up for, but no more than this share of a frame: the answer needs the rest.
- */
-const MAX_LATENCY = 0.15;
+/** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
+const RESERVE = 0.25;
+/** Seconds a frame by which `Take.allowance` grows. */
+const ALLOWANCE_STEP = 0.0002;
 
 export class Take {
   readonly transport: Transport;
@@ -50,6 +49,13 @@ export class Take {
   metronome: boolean;
   private readonly melody = new Melody();
   private readonly clock: AudioClock;
+  /**
+   * Players press in time with what they hear, which is the output latency (seconds) behind the
+   * audio clock. So positions are taken that much earlier; but then frames are told that much later
+   * and the answers have less time. What they leave is used: it grows slowly while chords come
+   * well ahead, and shrinks at once when one does not.
+   */
+  private allowance = 0;
   private nextClick = -FRAMES_PER_BAR;
 
   constructor(
@@ -67,10 +73,7 @@ export class Take {
 
   /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
   position(ago = 0): number {
-    const time = this.clock.now() - ago;
-    const latency = this.synth.audio.outputLatency || 0;
-    const { transport } = this;
-    return Math.max(transport.positionAt(time - latency), transport.positionAt(time) - MAX_LATENCY);
+    return this.transport.positionAt(this.clock.now() - this.allowance - ago);
   }
 
   setTempo(tempo: number): void {
@@ -80,15 +83,19 @@ export class Take {
   press(pitch: number, ago: number): void {
     const position = this.position(ago);
     this.melody.press(pitch, position);
+    this.endPlayed(pitch, position);
     this.played.push({ pitch, from: position, to: null });
   }
 
   release(pitch: number, ago: number): void {
     const position = this.position(ago);
     this.melody.release(pitch, position);
-    for (const note of this.played) {
-      if (note.pitch === pitch && note.to === null) note.to = position;
-    }
+    this.endPlayed(pitch, position);
+  }
+
+  private endPlayed(pitch: number, position: number): void {
+    const note = this.played.findLast((n) => n.pitch === pitch && n.to === null);
+    if (note) note.to = position;
   }
 
   /** Tell what has become final, and schedule the metronome. */
@@ -116,9 +123,17 @@ export class Take {
     const start = this.transport.timeOf(chord.frame);
     this.ledger.decided(chord, start, now);
     const before = this.chords[this.chords.length - 1];
+    this.adapt(start - now, this.transport.timeOf(chord.frame + 1) - start);
     const at = start > now ? start : now + LATE_AHEAD;
     if (chord.onset) this.synth.strike(chord.notes, at);
     else if (chord.name === null && before?.name) this.synth.rest(at);
     if (chord.onset || chord.name !== (before?.name ?? null)) this.chords.push(chord);
+  }
+  /** @param ahead seconds by which a chord came before its frame, `frame` seconds long */
+  private adapt(ahead: number, frame: number): void {
+    const spare = ahead - RESERVE * frame;
+    const latency = this.synth.audio.outputLatency || 0;
+    if (spare < 0) this.allowance = Math.max(0, this.allowance + spare);
+    else this.allowance = Math.min(latency, this.allowance + ALLOWANCE_STEP);
   }
 }

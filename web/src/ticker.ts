@@ -1,5 +1,5 @@
 /** A worker that ticks. See `startTicker`. */
 
-const INTERVAL_MS = 6;
+const INTERVAL_MS = 4;
 
 setInterval(() => postMessage(null), INTERVAL_MS);

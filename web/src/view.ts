@@ -63,13 +63,18 @@ export class View {
     }
     new ResizeObserver(() => this.layPiano()).observe(this.piano);
     void this.readLetters();
-    for (const input of [this.tempo, this.temperature, this.volume]) {
-      const show = (): void => {
-        element(`${input.id}-value`).textContent = input.value;
-      };
-      input.addEventListener("input", show);
-      show();
+    for (const slider of [this.tempo, this.temperature, this.volume]) {
+      slider.addEventListener("input", () => this.showValue(slider));
+      this.showValue(slider);
     }
+    // After a click the keyboard is for playing again; who tabs to a control stays on it.
+    element("controls").addEventListener("click", (event) => {
+      const focused = document.activeElement;
+      if (event.detail > 0 && focused instanceof HTMLElement && focused !== this.model) {
+        focused.blur();
+      }
+    });
+    this.model.addEventListener("change", () => this.model.blur());
   }
 
   setStatus(text: string, level: Level): void {
@@ -89,7 +94,11 @@ export class View {
 
   setTemperature(value: number): void {
     this.temperature.value = String(value);
-    this.temperature.dispatchEvent(new Event("input"));
+    this.showValue(this.temperature);
+  }
+
+  private showValue(slider: HTMLInputElement): void {
+    element(`${slider.id}-value`).textContent = slider.value;
   }
 
   setOctave(base: number): void {
@@ -146,7 +155,7 @@ export class View {
         this.chord.textContent = text;
       } else if (!text) {
         this.chord.className = "silence";
-        this.chord.textContent = "–";
+        this.chord.textContent = "tacet";
       } else {
         const { root, accidental, suffix, bass } = chordParts(text);
         this.chord.className = text.length > 7 ? "long" : "";
@@ -192,7 +201,8 @@ export class View {
   private drawTiming(take: Take): void {
     this.when("timing", Math.floor(performance.now() / 500), () => {
       const { late, margin } = take.ledger;
-      const spare = margin === null ? "" : ` · ${Math.round(margin * 1000)} ms to spare`;
+      const ms = Math.round(1000 * (margin ?? 0));
+      const spare = margin === null ? "" : ms < 0 ? ` · ${-ms} ms behind` : ` · ${ms} ms to spare`;
       this.timing.textContent = `late ${late}${spare}`;
       this.timing.classList.toggle("late", late > 0);
     });

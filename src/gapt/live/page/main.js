@@ -10,10 +10,11 @@ const LAST_RETRY_MS = 8000;
 const view = new View();
 let synth = null;
 let take = null;
-/** The take that is playing, or the last one, which the roll still shows. */
+/** The take that plays, or the last one: the roll still shows it. */
 let shownTake = null;
 let stoppedAt = 0;
 let starting = false;
+/** What the user has chosen; null is as the server likes. */
 let wishes = { model: null, temperature: null, seed: null };
 let retryMs = FIRST_RETRY_MS;
 const connection = new Connection({
@@ -22,7 +23,8 @@ const connection = new Connection({
         view.setModels(ready.models, ready.model);
         if (wishes.temperature === null)
             view.setTemperature(ready.temperature);
-        wishes = { ...wishes, model: ready.model, temperature: ready.temperature };
+        else
+            connection.setTemperature(wishes.temperature); // it may have moved since the hello
         view.setStatus("Connected", "good");
     },
     onChord(chord) {

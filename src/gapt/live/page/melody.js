@@ -19,7 +19,7 @@ export class Melody {
     }
     release(pitch, position) {
         const held = (note) => note.pitch === pitch && note.end === Infinity;
-        const note = [...this.pending].reverse().find(held) ?? this.sounding;
+        const note = this.pending.findLast(held) ?? this.sounding;
         if (note && held(note))
             note.end = Math.max(Math.round(position), note.on + 1);
     }

@@ -5,7 +5,7 @@
  * Draws what it is given; knows no sound and no network.
  */
 import { FRAMES_PER_BAR, FRAMES_PER_BEAT } from "./clock.js";
-import { chordHue, displayName } from "./names.js";
+import { chordHue, chordParts, displayName } from "./names.js";
 const PAST = 4 * FRAMES_PER_BAR;
 const FUTURE = 5;
 const LANE = 32; // CSS pixels for the chord names
@@ -64,22 +64,23 @@ export class Roll {
             const width = Math.max(2, x(end) - from - 2);
             const colour = `oklch(${palette.lightness} ${palette.chroma} ${chordHue(chord.name)})`;
             c.fillStyle = colour;
-            c.globalAlpha = 0.34;
+            c.globalAlpha = 0.45;
             for (const pitch of chord.notes.slice(1))
                 this.bar(from, pitch, width, floor);
             c.globalAlpha = 1;
             c.beginPath();
             c.roundRect(from, floor, width, LANE, 6);
             c.fill();
-            const name = displayName(chord.name);
             c.font = `600 15px ${palette.font}`;
             c.textBaseline = "middle";
-            // The name stays in sight while its chord scrolls out on the left, as long as it has room.
-            const text = Math.max(from, 0) + 8;
-            if (text + c.measureText(name).width + 6 > from + width)
-                continue;
+            // The name, or its root, stays in sight while its chord scrolls out on the left.
+            const text = Math.max(from, 0) + 7;
+            const room = from + width - 4 - text;
+            const { root, accidental } = chordParts(chord.name);
+            const name = [displayName(chord.name), root + accidental].find((candidate) => c.measureText(candidate).width <= room);
             c.fillStyle = palette.ink;
-            c.fillText(name, text, floor + LANE / 2 + 1);
+            if (name)
+                c.fillText(name, text, floor + LANE / 2 + 1);
         }
     }
     drawMelody(take, position, left, x, floor, palette) {
@@ -97,7 +98,7 @@ export class Roll {
     bar(from, pitch, width, floor) {
         const c = this.context;
         const step = (floor - 8) / (this.high - this.low + 1);
-        const height = Math.max(4, Math.min(9, step * 0.9));
+        const height = Math.max(4, Math.min(10, step * 0.9));
         const y = floor - 6 - (pitch - this.low + 0.5) * step - height / 2;
         c.beginPath();
         c.roundRect(from, y, width, height, height / 2);

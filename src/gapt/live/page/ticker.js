@@ -1,4 +1,4 @@
 /** A worker that ticks. See `startTicker`. */
-const INTERVAL_MS = 6;
+const INTERVAL_MS = 4;
 setInterval(() => postMessage(null), INTERVAL_MS);
 export {};

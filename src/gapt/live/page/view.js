@@ -54,13 +54,18 @@ export class View {
         }
         new ResizeObserver(() => this.layPiano()).observe(this.piano);
         void this.readLetters();
-        for (const input of [this.tempo, this.temperature, this.volume]) {
-            const show = () => {
-                element(`${input.id}-value`).textContent = input.value;
-            };
-            input.addEventListener("input", show);
-            show();
+        for (const slider of [this.tempo, this.temperature, this.volume]) {
+            slider.addEventListener("input", () => this.showValue(slider));
+            this.showValue(slider);
         }
+        // After a click the keyboard is for playing again; who tabs to a control stays on it.
+        element("controls").addEventListener("click", (event) => {
+            const focused = document.activeElement;
+            if (event.detail > 0 && focused instanceof HTMLElement && focused !== this.model) {
+                focused.blur();
+            }
+        });
+        this.model.addEventListener("change", () => this.model.blur());
     }
     setStatus(text, level) {
         this.status.textContent = text;
@@ -76,7 +81,10 @@ export class View {
     }
     setTemperature(value) {
         this.temperature.value = String(value);
-        this.temperature.dispatchEvent(new Event("input"));
+        this.showValue(this.temperature);
+    }
+    showValue(slider) {
+        element(`${slider.id}-value`).textContent = slider.value;
     }
     setOctave(base) {
         this.base = base;
@@ -132,7 +140,7 @@ export class View {
             }
             else if (!text) {
                 this.chord.className = "silence";
-                this.chord.textContent = "–";
+                this.chord.textContent = "tacet";
             }
             else {
                 const { root, accidental, suffix, bass } = chordParts(text);
@@ -183,7 +191,8 @@ export class View {
     drawTiming(take) {
         this.when("timing", Math.floor(performance.now() / 500), () => {
             const { late, margin } = take.ledger;
-            const spare = margin === null ? "" : ` · ${Math.round(margin * 1000)} ms to spare`;
+            const ms = Math.round(1000 * (margin ?? 0));
+            const spare = margin === null ? "" : ms < 0 ? ` · ${-ms} ms behind` : ` · ${ms} ms to spare`;
             this.timing.textContent = `late ${late}${spare}`;
             this.timing.classList.toggle("late", late > 0);
         });
