@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -139,16 +139,60 @@ RunFolder = Annotated[Path, typer.Option("--out", help="Folder of the run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")]
 
 
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the recipe's.")]
+
+
+def _train(
+    stage: str, recipe: Path, corpus: Path, out: Path, seed: int | None, resume: bool
+) -> None:
+    import msgspec
+
+    from gapt.corpora.store import Corpus
+    from gapt.training import judge, pretrain, recipes
+
+    stages: dict[str, tuple[Any, Any]] = {
+        "policy": (recipes.POLICY_RECIPES, pretrain.train_policy),
+        "anchor": (recipes.ANCHOR_RECIPES, pretrain.train_anchor),
+        "contrastive": (recipes.CONTRASTIVE_RECIPES, judge.train_contrastive),
+        "discriminative": (recipes.DISCRIMINATIVE_RECIPES, judge.train_discriminative),
+    }
+    presets, run = stages[stage]
+    settings = recipes.load_recipe(recipe, presets)
+    if seed is not None:
+        settings = msgspec.structs.replace(settings, seed=seed)
+    run(settings, Corpus.load(corpus), out, resume=resume)
+
+
 @train.command("policy")
 def train_policy(
-    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, resume: Resume = False
+    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
 ) -> None:
     """Pretrain the online chord policy by maximum likelihood."""
-    from gapt.corpora.store import Corpus
-    from gapt.training.pretrain import train_policy as run
-    from gapt.training.recipes import load_recipe
+    _train("policy", recipe, corpus, out, seed, resume)
 
-    run(load_recipe(recipe), Corpus.load(corpus), out, resume=resume)
+
+@train.command("anchor")
+def train_anchor(
+    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
+) -> None:
+    """Train the offline anchor, which sees the whole melody."""
+    _train("anchor", recipe, corpus, out, seed, resume)
+
+
+@train.command("contrastive")
+def train_contrastive(
+    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
+) -> None:
+    """Train a contrastive judge of coherence."""
+    _train("contrastive", recipe, corpus, out, seed, resume)
+
+
+@train.command("discriminative")
+def train_discriminative(
+    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
+) -> None:
+    """Train a discriminative judge of coherence."""
+    _train("discriminative", recipe, corpus, out, seed, resume)
 
 
 @app.command()

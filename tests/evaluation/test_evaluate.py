@@ -3,6 +3,7 @@
 import json
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -25,7 +26,9 @@ def policy():
 
 def test_rows_are_complete_and_repeatable(policy, tunes, tmp_path):
     path = tmp_path / "p.safetensors"
-    save(path, Header(model="policy", config=policy.config), policy.state_dict())
+    save(
+        path, Header(model="policy", config=msgspec.to_builtins(policy.config)), policy.state_dict()
+    )
     options = {"splits": ["test"], "songs": 2, "seeds": [0, 1], "temperature": 0.99}
     for out in ("first", "again"):
         evaluate({"untrained": path}, Corpus.load(tunes), tmp_path / out, **options)

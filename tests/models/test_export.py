@@ -1,5 +1,6 @@
 """The exported graph decides as the torch policy does, and is refused when it is not ours."""
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,8 @@ from gapt.models.export import export_policy
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, MELODY
+
+CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_logits_agree_with_torch(policy, tmp_path, half, tolerance):
 
 def test_checkpoints_come_back_whole(policy, tmp_path):
     path = tmp_path / "best.safetensors"
-    save(path, Header(model="policy", config=policy.config, step=7), policy.state_dict())
+    save(path, Header(model="policy", config=CONFIG, step=7), policy.state_dict())
     for again in (load_policy(path), load_policy(tmp_path)):
         for name, tensor in policy.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name])
@@ -55,12 +58,16 @@ def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
     path.write_bytes(b"not safetensors")
     with pytest.raises(UserError, match="not a gapt checkpoint"):
         load_policy(path)
-    save(path, Header(model="anchor", config=policy.config), policy.state_dict())
+    save(path, Header(model="anchor", config=CONFIG), policy.state_dict())
     with pytest.raises(UserError, match="holds a anchor; a policy is needed"):
         load_policy(path)
-    other = Header(model="policy", config=policy.config, vocabulary="elsewhere")
+    other = Header(model="policy", config=CONFIG, vocabulary="elsewhere")
     save(path, other, policy.state_dict())
     with pytest.raises(UserError, match="chord vocabulary elsewhere"):
+        load_policy(path)
+    larger = Header(model="policy", config={**CONFIG, "layers": 3})
+    save(path, larger, policy.state_dict())
+    with pytest.raises(UserError, match="does not fit this version"):
         load_policy(path)
 
 

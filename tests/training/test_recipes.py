@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from gapt.errors import UserError
-from gapt.training.recipes import POLICY_RECIPES, load_recipe
+from gapt.training.recipes import (
+    ANCHOR_RECIPES,
+    CONTRASTIVE_RECIPES,
+    DISCRIMINATIVE_RECIPES,
+    POLICY_RECIPES,
+    load_recipe,
+)
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -16,13 +22,26 @@ def written(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small", "paper"])
-def test_our_recipes_load(preset):
-    assert load_recipe(RECIPES / f"policy-{preset}.yaml") == POLICY_RECIPES[preset]
+PRESETS = {
+    "policy": POLICY_RECIPES,
+    "anchor": ANCHOR_RECIPES,
+    "contrastive": CONTRASTIVE_RECIPES,
+    "discriminative": DISCRIMINATIVE_RECIPES,
+}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_our_recipes_load(path):
+    stage, *variant, preset = path.stem.split("-")
+    recipe = load_recipe(path, PRESETS[stage])
+    assert recipe.transformer == PRESETS[stage][preset].transformer
+    assert getattr(recipe, "rhythm", False) == ("rhythm" in variant)
 
 
 def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
-    recipe = load_recipe(written(tmp_path, "preset: tiny\nsteps: 7\ntransformer: {layers: 3}\n"))
+    recipe = load_recipe(
+        written(tmp_path, "preset: tiny\nsteps: 7\ntransformer: {layers: 3}\n"), POLICY_RECIPES
+    )
     tiny = POLICY_RECIPES["tiny"]
     assert (recipe.steps, recipe.transformer.layers) == (7, 3)
     assert (recipe.batch, recipe.transformer.dim) == (tiny.batch, tiny.transformer.dim)
@@ -42,9 +61,9 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
 )
 def test_typos_are_named(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
-        load_recipe(written(tmp_path, text))
+        load_recipe(written(tmp_path, text), POLICY_RECIPES)
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot read recipe .*none\.yaml"):
-        load_recipe(tmp_path / "none.yaml")
+        load_recipe(tmp_path / "none.yaml", POLICY_RECIPES)

@@ -21,8 +21,8 @@ from gapt.evaluation.measures import MEASURES, Play
 from gapt.files import replacing
 from gapt.models.checkpoint import load_policy
 from gapt.models.policy import Policy
-from gapt.training.batches import Batch, stack
-from gapt.training.pretrain import nll, spread
+from gapt.training.batches import Batch, spread, stack
+from gapt.training.pretrain import policy_nll
 from gapt.training.rollout import rollout
 
 FRAMES = 256
@@ -83,15 +83,10 @@ def evaluate(
 def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.ndarray:
     """Chord states [S, T] that a policy plays to a batch's melodies."""
     generator = torch.Generator().manual_seed(seed)
-    played = [
-        rollout(
-            policy,
-            torch.from_numpy(batch.melody[first : first + _GROUP]),
-            temperature=temperature,
-            generator=generator,
-        )
-        for first in range(0, len(batch.melody), _GROUP)
-    ]
+    played = []
+    for first in range(0, len(batch.melody), _GROUP):
+        melody, _, real = map(torch.from_numpy, batch.rows(first, first + _GROUP))
+        played.append(rollout(policy, melody, real, temperature=temperature, generator=generator))
     return torch.cat(played).numpy()
 
 
@@ -101,7 +96,7 @@ def _nll_statistics(policy: Policy, batch: Batch) -> np.ndarray:
     parts = []
     for first in range(0, len(batch.melody), _GROUP):
         melody, chords, real = map(torch.from_numpy, batch.rows(first, first + _GROUP))
-        chord_nll, _ = nll(policy(melody, chords), melody, chords)
+        chord_nll = policy_nll(policy, melody, chords, real)["chord_nll"]
         parts.append(torch.stack([(chord_nll * real).sum(1), real.sum(1)], dim=1))
     return torch.cat(parts).numpy().astype(float)
 

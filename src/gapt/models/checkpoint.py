@@ -6,17 +6,19 @@ Nothing that could execute code is ever loaded.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from gapt.errors import UserError
 from gapt.files import replacing
+from gapt.models.anchor import Anchor
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
 from gapt.music.chords import VOCABULARY_ID
@@ -27,13 +29,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: which network the weights are of, e.g. "policy".
-        config: its sizes.
+        config: its sizes, of the kind that network takes.
         vocabulary: the chord vocabulary it was trained with.
         step: optimiser updates made.
     """
 
     model: str
-    config: TransformerConfig
+    config: dict[str, Any]
     vocabulary: str = VOCABULARY_ID
     step: int = 0
 
@@ -75,14 +77,45 @@ def checkpoint_path(path: Path) -> Path:
     return path / "best.safetensors" if path.is_dir() else path
 
 
-def load_policy(path: Path) -> Policy:
-    """The policy in a checkpoint or run folder, in evaluation mode on the CPU.
+M = TypeVar("M", bound=nn.Module)
+
+
+def load_model(path: Path, name: str, build: Callable[[Any], M], config: type) -> M:
+    """The network in a checkpoint or run folder, in evaluation mode on the CPU.
+
+    Args:
+        path: the file or folder.
+        name: which network it must hold.
+        build: makes the network from its config.
+        config: the config's type.
 
     Raises:
-        UserError: see `load`.
+        UserError: see `load`; or the sizes are not ones that this version of gapt knows.
     """
-    header, tensors = load(checkpoint_path(path), "policy")
-    policy = Policy(header.config)
-    weights = {name: tensors[name].to(torch.float32) for name in policy.state_dict()}
-    policy.load_state_dict(weights)
-    return policy.eval()
+    header, tensors = load(checkpoint_path(path), name)
+    try:
+        model = build(msgspec.convert(header.config, config))
+        model.load_state_dict({key: tensors[key].float() for key in model.state_dict()})
+    except (msgspec.ValidationError, KeyError, RuntimeError) as error:
+        raise UserError(f"{path} does not fit this version of gapt ({error})") from None
+    return model.eval()
+
+
+def load_policy(path: Path) -> Policy:
+    """The online policy at `path`; see `load_model`."""
+    return load_model(path, "policy", Policy, TransformerConfig)
+
+
+def load_anchor(path: Path) -> Anchor:
+    """The offline anchor at `path`; see `load_model`."""
+    return load_model(path, "anchor", Anchor, TransformerConfig)
+
+
+def load_contrastive(path: Path) -> ContrastiveJudge:
+    """The contrastive judge at `path`; see `load_model`."""
+    return load_model(path, "contrastive", ContrastiveJudge, JudgeConfig)
+
+
+def load_discriminative(path: Path) -> DiscriminativeJudge:
+    """The discriminative judge at `path`; see `load_model`."""
+    return load_model(path, "discriminative", DiscriminativeJudge, JudgeConfig)

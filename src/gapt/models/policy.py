@@ -69,3 +69,17 @@ class Policy(nn.Module):
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
         hidden, new = self.transformer.step(x, position, cache)
         return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody)), new
+
+    def sight(self, melody: Tensor, real: Tensor | None = None) -> Tensor:
+        """What each frame's decision sees of a whole melody: float [B, T, dim] of states [B, T].
+
+        For this model it is the frame before; `real` (see `gapt.models.anchor`) does not matter.
+        """
+        return self.melody_embedding(shift(melody, MELODY))
+
+    def decide(
+        self, sight: Tensor, chords: Tensor, position: Tensor, cache: Cache
+    ) -> tuple[Tensor, Cache]:
+        """`step` for the chords alone, the melody given as one frame [B, dim] of its sight."""
+        hidden, new = self.transformer.step(sight + self.chord_embedding(chords), position, cache)
+        return self.chord_head(hidden, chords), new

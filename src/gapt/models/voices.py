@@ -12,24 +12,31 @@ MASKED = -1e4
 
 
 class VoiceEmbedding(nn.Module):
-    """A state is what sounds (a symbol, or nothing) plus how (silence, ON, HOLD, or the start)."""
+    """A state is what sounds (a symbol, or nothing) plus how (silence, ON, HOLD, or the start).
 
-    def __init__(self, voice: Voice, dim: int) -> None:
+    `rhythm` leaves out what sounds, so that only the when is left.
+    """
+
+    def __init__(self, voice: Voice, dim: int, *, rhythm: bool = False) -> None:
         super().__init__()
         self.voice = voice
-        self.symbol = nn.Embedding(voice.symbols + 1, dim)  # the last one: nothing sounds
+        # The last symbol: nothing sounds.
+        self.symbol = None if rhythm else nn.Embedding(voice.symbols + 1, dim)
         self.articulation = nn.Embedding(4, dim)
-        nn.init.normal_(self.symbol.weight, std=0.02)
+        if self.symbol:
+            nn.init.normal_(self.symbol.weight, std=0.02)
         nn.init.normal_(self.articulation.weight, std=0.02)
 
     def forward(self, states: Tensor) -> Tensor:
         """Vectors float [..., dim] of states int [...], `voice.start` allowed."""
         voice = self.voice
-        symbol = torch.where(voice.sounds(states), voice.symbol(states), voice.symbols)
-        articulation = (
+        articulation = self.articulation(
             voice.is_on(states) * 1 + voice.is_hold(states) * 2 + (states == voice.start) * 3
         )
-        return self.symbol(symbol) + self.articulation(articulation)
+        if self.symbol is None:
+            return articulation
+        symbol = torch.where(voice.sounds(states), voice.symbol(states), voice.symbols)
+        return self.symbol(symbol) + articulation
 
 
 class ActionHead(nn.Module):

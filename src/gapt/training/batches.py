@@ -6,12 +6,13 @@ that is resumed sees what an unbroken one would have seen and nothing need be sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from gapt.corpora.store import Song
+from gapt.corpora.store import Corpus, Song
+from gapt.errors import UserError
 from gapt.music.frames import (
     CHORD_TRANSPOSITIONS,
     FRAMES_PER_BEAT,
@@ -70,6 +71,40 @@ class Mixture:
         weights = np.array([shares[name] for name in shares if corpora.get(name)])
         self._shares = weights / weights.sum()
 
+    @staticmethod
+    def of(corpus: Corpus, split: str, shares: Mapping[str, float]) -> Mixture:
+        """The mixture of a prepared corpus' songs.
+
+        Raises:
+            UserError: none of the corpora with a share has songs there.
+        """
+        corpora = {name: corpus.select(split, [name]) for name in shares}
+        if not any(corpora.values()):
+            raise UserError(f"this corpus folder has no {' and no '.join(corpora)} to train on")
+        for name in (name for name, songs in corpora.items() if not songs):
+            print(f"no {name} in this corpus folder: the other corpora take its share")
+        return Mixture(corpora, shares)
+
+    def draw_whole(self, rng: np.random.Generator, size: int, frames: int) -> Batch:
+        """Like `draw`, but every window is full, and no song is drawn twice while others are left.
+
+        For judges: were real pairs and others to differ in length, or were two windows of one song
+        to be called strangers, that is what they would learn.
+        """
+        pools = [
+            [song for song in corpus if len(song.frames) >= frames] for corpus in self._corpora
+        ]
+        shares = self._shares * [bool(pool) for pool in pools]
+        songs, starts = [], []
+        for pool, count in zip(pools, rng.multinomial(size, shares / shares.sum()), strict=True):
+            rounds = -(-count // len(pool)) if pool else 0
+            for pick in [i for _ in range(rounds) for i in rng.permutation(len(pool))][:count]:
+                bar = max(1, round(pool[pick].beats_per_bar * FRAMES_PER_BEAT))
+                songs.append(pool[pick])
+                starts.append(bar * int(rng.integers((len(pool[pick].frames) - frames) // bar + 1)))
+        semitones = rng.integers(-MAX_TRANSPOSITION, MAX_TRANSPOSITION + 1, size=size)
+        return transpose(stack(songs, starts, frames), semitones)
+
     def draw(self, rng: np.random.Generator, size: int, frames: int) -> Batch:
         """`size` random windows: a corpus by its share, a song, a bar to begin at, a key."""
         songs, starts = [], []
@@ -81,3 +116,22 @@ class Mixture:
             starts.append(bar * int(rng.integers(-(-last // bar) + 1)))
         semitones = rng.integers(-MAX_TRANSPOSITION, MAX_TRANSPOSITION + 1, size=size)
         return transpose(stack(songs, starts, frames), semitones)
+
+
+def spread(songs: list[Song], count: int) -> list[Song]:
+    """At most `count` songs, evenly spaced through the list: the same ones every time."""
+    if len(songs) <= count:
+        return songs
+    return [songs[i * len(songs) // count] for i in range(count)]
+
+
+def held_out(corpus: Corpus, corpora: Collection[str], count: int) -> list[Song]:
+    """The songs that a training run is validated on.
+
+    Raises:
+        UserError: there are none.
+    """
+    songs = spread(corpus.select("valid", list(corpora)), count)
+    if not songs:
+        raise UserError("no songs of the valid split in this corpus folder")
+    return songs

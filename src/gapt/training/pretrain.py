@@ -1,8 +1,12 @@
-"""Stage 1: the online policy by maximum likelihood, both heads (method section 2.1)."""
+"""Stages 1 and 2: the online policy and the offline anchor, by maximum likelihood.
+
+Method sections 2.1 and 2.2. Both learn from the same windows; they differ in what they see of the
+melody, and in that the policy also learns to expect it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,46 +15,50 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.corpora.store import Corpus, Song
-from gapt.errors import UserError
-from gapt.models.policy import Policy, PolicyOutput
-from gapt.music.frames import CHORDS, MELODY
-from gapt.training.batches import Batch, Mixture, stack
-from gapt.training.recipes import PolicyRecipe
-from gapt.training.supervised import fit
+from gapt.models.anchor import Anchor
+from gapt.models.policy import Policy
+from gapt.music.frames import CHORDS, MELODY, Voice
+from gapt.training.batches import Batch, Mixture, held_out, stack
+from gapt.training.recipes import LikelihoodRecipe
+from gapt.training.supervised import Task, fit
 
 
-def nll(output: PolicyOutput, melody: Tensor, chords: Tensor) -> tuple[Tensor, Tensor]:
-    """Negative log-likelihoods in nats, float [B, T] each, of the chords and of the melody."""
-    chord_nll = F.cross_entropy(
-        output.chords.transpose(1, 2), CHORDS.actions(chords), reduction="none"
-    )
-    melody_nll = F.cross_entropy(
-        output.melody.transpose(1, 2), MELODY.actions(melody), reduction="none"
-    )
-    return chord_nll, melody_nll
+def nll(logits: Tensor, states: Tensor, voice: Voice) -> Tensor:
+    """Negative log-likelihoods in nats, float [B, T], of a voice's states under action logits."""
+    return F.cross_entropy(logits.transpose(1, 2), voice.actions(states), reduction="none")
 
 
-class PolicyTask:
-    """Maximum likelihood of chords and melody, each frame given the frames before."""
+def policy_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """The policy's negative log-likelihoods [B, T] of chords and of melody."""
+    output = model(melody, chords)
+    return {
+        "chord_nll": nll(output.chords, chords, CHORDS),
+        "melody_nll": nll(output.melody, melody, MELODY),
+    }
 
-    name = "policy"
+
+def anchor_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """The anchor's negative log-likelihoods [B, T] of chords."""
+    return {"chord_nll": nll(model(melody, chords, real), chords, CHORDS)}
+
+
+NLL = Callable[[nn.Module, Tensor, Tensor, Tensor], dict[str, Tensor]]
+
+
+class LikelihoodTask(Task):
+    """Maximum likelihood, a frame at a time."""
+
     chosen_by = "chord_nll"
 
-    def __init__(self, recipe: PolicyRecipe, corpus: Corpus) -> None:
-        self.recipe = recipe
+    def __init__(
+        self, name: str, build: Callable[..., nn.Module], nll: NLL, recipe: LikelihoodRecipe,
+        corpus: Corpus,
+    ) -> None:  # fmt: skip
+        self.name, self.nll, self.recipe, self.config = name, nll, recipe, recipe.transformer
         torch.manual_seed(recipe.seed)
-        self.model: nn.Module = Policy(recipe.transformer)
-        corpora = {name: corpus.select("train", [name]) for name in recipe.mixture}
-        if not any(corpora.values()):
-            raise UserError(f"this corpus folder has no {' and no '.join(corpora)} to train on")
-        for name in (name for name, songs in corpora.items() if not songs):
-            print(f"no {name} in this corpus folder: the other corpora take its share")
-        self.mixture = Mixture(corpora, recipe.mixture)
-        self.held_out = spread(
-            corpus.select("valid", list(recipe.mixture)), recipe.validation_songs
-        )
-        if not self.held_out:
-            raise UserError("no songs of the valid split in this corpus folder")
+        self.model = build(recipe.transformer)
+        self.mixture = Mixture.of(corpus, "train", recipe.mixture)
+        self.held_out = held_out(corpus, recipe.mixture, recipe.validation_songs)
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Random windows in random keys."""
@@ -59,41 +67,44 @@ class PolicyTask:
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean negative log-likelihood a frame, chords plus melody."""
-        melody, chords, real = batch
-        chord_nll, melody_nll = nll(model(melody, chords), melody, chords)
-        chord_loss = (chord_nll * real).sum() / frames
-        melody_loss = (melody_nll * real).sum() / frames
-        return chord_loss + melody_loss, {"chord_nll": chord_loss, "melody_nll": melody_loss}
+        """Mean negative log-likelihood a frame, summed over the voices that are learnt."""
+        real = batch[2]
+        parts = {
+            name: (part * real).sum() / frames for name, part in self.nll(model, *batch).items()
+        }
+        return torch.stack(list(parts.values())).sum(), parts
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Negative log-likelihood a frame over held-out songs, each from its first frame."""
-        return song_nll(model, self.held_out, self.recipe.frames, device)
+        return song_nll(model, self.nll, self.held_out, self.recipe.frames, device)
 
 
+@torch.no_grad()
 def song_nll(
-    model: nn.Module, songs: Sequence[Song], frames: int, device: torch.device, batch: int = 64
+    model: nn.Module, nll: NLL, songs: Sequence[Song], frames: int, device: torch.device
 ) -> dict[str, float]:
-    """Mean negative log-likelihood a frame of the first `frames` frames of songs, in nats."""
-    total, count = np.zeros(2), 0
-    for first in range(0, len(songs), batch):
-        some = songs[first : first + batch]
+    """Mean negative log-likelihoods a frame of the first `frames` frames of songs, in nats."""
+    totals: dict[str, float] = {}
+    count = 0
+    for first in range(0, len(songs), 64):
+        some = songs[first : first + 64]
         rows = stack(some, [0] * len(some), frames)
         melody, chords, real = (torch.from_numpy(array).to(device) for array in rows)
-        with torch.no_grad():
-            pair = nll(model(melody, chords), melody, chords)
-        total += [float((part * real).sum()) for part in pair]
+        for name, part in nll(model, melody, chords, real).items():
+            totals[name] = totals.get(name, 0.0) + float((part * real).sum())
         count += int(real.sum())
-    return {"chord_nll": total[0] / count, "melody_nll": total[1] / count}
+    return {name: total / count for name, total in totals.items()}
 
 
-def spread(songs: list[Song], count: int) -> list[Song]:
-    """At most `count` songs, evenly spaced through the list: the same ones every time."""
-    if len(songs) <= count:
-        return songs
-    return [songs[i * len(songs) // count] for i in range(count)]
-
-
-def train_policy(recipe: PolicyRecipe, corpus: Corpus, out: Path, *, resume: bool = False) -> None:
+def train_policy(
+    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
     """Train the online policy into the run folder `out`; see `gapt.training.supervised.fit`."""
-    fit(PolicyTask(recipe, corpus), recipe, out, resume=resume)
+    fit(LikelihoodTask("policy", Policy, policy_nll, recipe, corpus), recipe, out, resume=resume)
+
+
+def train_anchor(
+    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
+    """Train the offline anchor likewise."""
+    fit(LikelihoodTask("anchor", Anchor, anchor_nll, recipe, corpus), recipe, out, resume=resume)

@@ -9,14 +9,15 @@ A misspelt key or a wrong type is refused by name before anything starts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
 from gapt.errors import UserError, did_you_mean
-from gapt.models.presets import POLICY_PRESETS
+from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.models.transformer import TransformerConfig
 
 
@@ -27,7 +28,6 @@ class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         transformer: sizes of the network.
         steps: optimiser updates.
         batch: windows per update, over all processes together.
-        frames: length of a window.
         mixture: share of a batch that each corpus provides; corpora that are not there are left
             out and the rest scaled up.
         learning_rate: peak; reached linearly over `warmup` steps, then a cosine down to
@@ -41,7 +41,6 @@ class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     steps: int
     batch: int
     learning_rate: float
-    frames: int = 256
     mixture: dict[str, float] = msgspec.field(
         default_factory=lambda: {"hooktheory": 0.6, "pop909": 0.3, "nottingham": 0.1}
     )
@@ -56,12 +55,31 @@ class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     seed: int = 0
 
 
-class PolicyRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Stage 1, maximum likelihood (Wu et al., arXiv 2511.17879, appendix; method section 2.1)."""
+class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The policy's and the anchor's maximum likelihood (Wu et al., arXiv 2511.17879, appendix).
+
+    Attributes:
+        frames: length of a window.
+    """
+
+    frames: int = 256
+
+
+class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A coherence reward model (the same, and ReaLchords, arXiv 2506.14723, section 4.3).
+
+    Attributes:
+        rhythm: see onsets, holds and silence only.
+        lengths: windows of a batch are all of one of these lengths, in frames, drawn at each step:
+            so the judge cannot tell pairs apart by length, and judges all lengths.
+    """
+
+    rhythm: bool = False
+    lengths: tuple[int, ...] = (64, 96, 128, 192, 256)
 
 
 POLICY_RECIPES = {
-    "tiny": PolicyRecipe(
+    "tiny": LikelihoodRecipe(
         transformer=POLICY_PRESETS["tiny"],
         steps=60,
         batch=8,
@@ -72,10 +90,10 @@ POLICY_RECIPES = {
         precision="32-true",
         validate_every=20,
     ),
-    "small": PolicyRecipe(
+    "small": LikelihoodRecipe(
         transformer=POLICY_PRESETS["small"], steps=3000, batch=32, learning_rate=1e-3
     ),
-    "paper": PolicyRecipe(
+    "paper": LikelihoodRecipe(
         transformer=POLICY_PRESETS["paper"],
         steps=11_000,
         batch=64,
@@ -87,8 +105,48 @@ POLICY_RECIPES = {
 }
 
 
-def load_recipe(path: Path) -> PolicyRecipe:
-    """Read a recipe.
+# The anchor learns faster than the policy, for it sees the melody.
+ANCHOR_RECIPES = {
+    "tiny": POLICY_RECIPES["tiny"],
+    "small": msgspec.structs.replace(POLICY_RECIPES["small"], steps=2000),
+    "paper": msgspec.structs.replace(POLICY_RECIPES["paper"], steps=13_000),
+}
+
+CONTRASTIVE_RECIPES = {
+    "tiny": JudgeRecipe(
+        transformer=JUDGE_PRESETS["tiny"],
+        steps=60,
+        batch=16,
+        learning_rate=3e-3,
+        lengths=(32, 48, 64),
+        mixture={"tunes": 1.0},
+        warmup=10,
+        precision="32-true",
+        validate_every=20,
+    ),
+    "small": JudgeRecipe(
+        transformer=JUDGE_PRESETS["small"], steps=2500, batch=128, learning_rate=1e-3
+    ),
+    "paper": JudgeRecipe(
+        transformer=JUDGE_PRESETS["paper"], steps=8000, batch=196, learning_rate=1e-4
+    ),
+}
+
+DISCRIMINATIVE_RECIPES = {
+    "tiny": CONTRASTIVE_RECIPES["tiny"],
+    "small": JudgeRecipe(
+        transformer=JUDGE_PRESETS["small"], steps=3000, batch=64, learning_rate=1e-3
+    ),
+    "paper": JudgeRecipe(
+        transformer=JUDGE_PRESETS["paper"], steps=3000, batch=128, learning_rate=1e-4
+    ),
+}
+
+R = TypeVar("R", bound=SupervisedRecipe)
+
+
+def load_recipe(path: Path, presets: Mapping[str, R]) -> R:
+    """Read a recipe that starts from one of `presets`.
 
     Raises:
         UserError: no such file, not YAML, an unknown preset or key, or a wrong type; the message
@@ -103,16 +161,17 @@ def load_recipe(path: Path) -> PolicyRecipe:
     if not isinstance(written, dict) or "preset" not in written:
         raise UserError(
             f"recipe {path} must say which preset it starts from, e.g. 'preset: small'. "
-            f"{did_you_mean('', POLICY_RECIPES)}"
+            f"{did_you_mean('', presets)}"
         )
     preset = written.pop("preset")
-    if preset not in POLICY_RECIPES:
+    if preset not in presets:
         raise UserError(
-            f"recipe {path}: no preset '{preset}'. {did_you_mean(str(preset), POLICY_RECIPES)}"
+            f"recipe {path}: no preset '{preset}'. {did_you_mean(str(preset), presets)}"
         )
-    merged = _merge(msgspec.to_builtins(POLICY_RECIPES[preset]), written, f"recipe {path}")
+    base = presets[preset]
+    merged = _merge(msgspec.to_builtins(base), written, f"recipe {path}")
     try:
-        return msgspec.convert(merged, PolicyRecipe)
+        return msgspec.convert(merged, type(base))
     except msgspec.ValidationError as error:
         raise UserError(f"recipe {path}: {error}") from None
 

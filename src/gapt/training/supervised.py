@@ -8,8 +8,9 @@ of the same global batch, so the batch does not change with their number.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import lightning_fabric
 import msgspec
@@ -27,18 +28,26 @@ from gapt.training.run import Run, step_seed
 LOG_EVERY = 10
 
 
-class Task(Protocol):
-    """One supervised stage."""
+class Task(ABC):
+    """One supervised stage.
+
+    Attributes:
+        name: which network this trains, as its checkpoints say.
+        config: the network's config, a msgspec.Struct.
+        model: the network.
+        chosen_by: the validation measure that chooses the best checkpoint; lower is better.
+    """
 
     name: str
-    """Which network this trains, as its checkpoints say."""
-    chosen_by: str
-    """The validation measure that chooses the best checkpoint; lower is better."""
+    config: Any
     model: nn.Module
+    chosen_by: str
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """The global batch of one step."""
 
+    @abstractmethod
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -48,6 +57,7 @@ class Task(Protocol):
         of processes: the gradients' average over processes is then that of one process.
         """
 
+    @abstractmethod
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Measures on held-out songs."""
 
@@ -75,7 +85,7 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     optimizer = torch.optim.AdamW(
         task.model.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
     )
-    header = Header(model=task.name, config=recipe.transformer)
+    header = Header(model=task.name, config=msgspec.to_builtins(task.config))
     start, best = 0, math.inf
     if run and resume:
         start = run.restore(header, task.model, optimizer)

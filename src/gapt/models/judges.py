@@ -1,0 +1,93 @@
+"""The coherence reward models: how well chords and a melody belong together.
+
+After ReaLchords (arXiv 2506.14723, section 4.3) and GAPT (arXiv 2511.17879, appendix). Two views of
+the same question: the contrastive judge compares one vector of the melody with one of the chords
+(global harmony); the discriminative judge reads both together, frame by frame (temporal
+coherence). Their rhythm variants see onsets, holds and silence only. Judges see whole windows, both
+ways, and score a batch at once.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gapt.models.transformer import Transformer, TransformerConfig
+from gapt.models.voices import VoiceEmbedding
+from gapt.music.frames import CHORDS, MELODY
+
+
+class JudgeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of a judge, `transformer` being that of each encoder; `rhythm`: pitch-blind."""
+
+    transformer: TransformerConfig
+    rhythm: bool = False
+
+
+def _mean(hidden: Tensor, real: Tensor) -> Tensor:
+    """The mean over real frames: [B, T, dim], bool [B, T] -> [B, dim]."""
+    weights = real[..., None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class ContrastiveJudge(nn.Module):
+    """A melody encoder and a chord encoder whose unit vectors agree for real pairs."""
+
+    def __init__(self, config: JudgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        both_ways = msgspec.structs.replace(config.transformer, causal=False)
+        dim = both_ways.dim
+        self.melody_embedding = VoiceEmbedding(MELODY, dim, rhythm=config.rhythm)
+        self.chord_embedding = VoiceEmbedding(CHORDS, dim, rhythm=config.rhythm)
+        self.melody_encoder = Transformer(both_ways)
+        self.chord_encoder = Transformer(both_ways)
+        self.melody_out = nn.Linear(dim, dim, bias=False)
+        self.chord_out = nn.Linear(dim, dim, bias=False)
+        # The temperature of the softmax, learnt in the log (CLIP, arXiv 2103.00020, section 2.5).
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def embed_melody(self, melody: Tensor, real: Tensor) -> Tensor:
+        """Unit vectors float32 [B, dim] of melodies, states [B, T]."""
+        hidden = self.melody_encoder(self.melody_embedding(melody), real)
+        return F.normalize(self.melody_out(_mean(hidden, real)).float(), dim=-1)
+
+    def embed_chords(self, chords: Tensor, real: Tensor) -> Tensor:
+        """Unit vectors float32 [B, dim] of chord sequences, states [B, T]."""
+        hidden = self.chord_encoder(self.chord_embedding(chords), real)
+        return F.normalize(self.chord_out(_mean(hidden, real)).float(), dim=-1)
+
+    def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """Logits float32 [B, B]: row i asks which of the chords belong to melody i."""
+        scale = self.log_scale.exp().clamp(max=100)
+        return scale * self.embed_melody(melody, real) @ self.embed_chords(chords, real).T
+
+    def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """Cosine similarity of each pair, [B], in -1..1."""
+        return (self.embed_melody(melody, real) * self.embed_chords(chords, real)).sum(-1)
+
+
+class DiscriminativeJudge(nn.Module):
+    """One encoder over both parts, and the probability that they are of one song."""
+
+    def __init__(self, config: JudgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.transformer.dim
+        self.melody_embedding = VoiceEmbedding(MELODY, dim, rhythm=config.rhythm)
+        self.chord_embedding = VoiceEmbedding(CHORDS, dim, rhythm=config.rhythm)
+        self.encoder = Transformer(msgspec.structs.replace(config.transformer, causal=False))
+        self.out = nn.Linear(dim, 1)
+
+    def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """Logits float32 [B] that each pair is real; states int64 [B, T], real bool [B, T]."""
+        x = self.melody_embedding(melody) + self.chord_embedding(chords)
+        return self.out(_mean(self.encoder(x, real), real)).float().squeeze(-1)
+
+    def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """P(real) of each pair, [B], in 0..1."""
+        return self(melody, chords, real).sigmoid()

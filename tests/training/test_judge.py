@@ -1,0 +1,88 @@
+"""Judges learn to tell what belongs together, and nothing from lengths."""
+
+import csv
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from gapt.corpora.store import Corpus
+from gapt.errors import UserError
+from gapt.models.checkpoint import load_contrastive, load_discriminative
+from gapt.music.frames import CHORDS, MELODY
+from gapt.training.judge import (
+    ContrastiveTask,
+    DiscriminativeTask,
+    train_contrastive,
+    train_discriminative,
+)
+from gapt.training.recipes import CONTRASTIVE_RECIPES
+
+# The built-in tunes have two valid songs: enough to run, too few to validate on.
+RECIPE = msgspec.structs.replace(CONTRASTIVE_RECIPES["tiny"], lengths=(32,))
+
+
+def logged(run, name):
+    with (run / "metrics.csv").open() as file:
+        return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == name]
+
+
+def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, steps=120)
+    train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
+    losses = logged(tmp_path / "run", "train/loss")
+    assert np.mean(losses[-3:]) < 0.65 * np.log(16)  # a judge that knows nothing: log 16
+    judge = load_contrastive(tmp_path / "run")
+    batch = [torch.from_numpy(a) for a in ContrastiveTask(RECIPE, Corpus.load(tunes)).pairs]
+    with torch.no_grad():
+        scores = judge.score(*batch)
+        logits = judge(*batch)
+    assert scores.abs().max() <= 1 + 1e-5
+    torch.testing.assert_close(logits.diagonal(), judge.log_scale.exp().clamp(max=100) * scores)
+
+
+def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, steps=150)
+    train_discriminative(recipe, Corpus.load(tunes), tmp_path / "run")
+    accuracy = logged(tmp_path / "run", "train/accuracy")
+    assert np.mean(accuracy[-5:]) > 0.65
+    judge = load_discriminative(tmp_path / "run")
+    batch = [torch.from_numpy(a) for a in DiscriminativeTask(RECIPE, Corpus.load(tunes)).pairs]
+    with torch.no_grad():
+        assert torch.equal(judge.score(*batch), judge(*batch).sigmoid())
+
+
+@pytest.mark.parametrize("task", [ContrastiveTask, DiscriminativeTask])
+def test_a_rhythm_judge_hears_no_pitch(task, tunes):
+    rhythm = msgspec.structs.replace(RECIPE, rhythm=True)
+    made = task(rhythm, Corpus.load(tunes))
+    melody, chords, real = (torch.from_numpy(a) for a in made.draw(np.random.default_rng(0), 4))
+    other = torch.where(MELODY.is_on(melody), MELODY.on(60), melody)
+    other = torch.where(MELODY.is_hold(melody), MELODY.hold(60), other)
+    other_chords = torch.where(CHORDS.is_on(chords), CHORDS.on(5), chords)
+    model = made.model.eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4)  # as far from indifferent as a trained one
+        torch.testing.assert_close(model(melody, chords, real), model(other, other_chords, real))
+        shifted = chords.roll(1, dims=1)
+        assert not torch.allclose(model(melody, shifted, real), model(melody, chords, real))
+
+
+def test_windows_are_full_and_of_distinct_songs(tunes):
+    task = ContrastiveTask(msgspec.structs.replace(RECIPE, lengths=(32, 64)), Corpus.load(tunes))
+    lengths = set()
+    for step in range(8):
+        batch = task.draw(np.random.default_rng(step), 12)
+        lengths.add(batch.melody.shape[1])
+        assert batch.real.all()
+        rhythms = {tuple(row) for row in MELODY.is_on(batch.melody)}
+        assert len(rhythms) >= 11  # tunes may share a rhythm, windows of one tune would too
+    assert lengths == {32, 64}
+
+
+def test_too_few_held_out_songs_are_named(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, lengths=(100_000,))
+    with pytest.raises(UserError, match="fewer than two songs of the valid split have 100000"):
+        train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
