@@ -192,7 +192,7 @@ export class View {
     }
     const phrase = Math.floor(bar / PHRASE_BARS) === Math.floor(current / PHRASE_BARS);
     cell.className = `${bar === current ? "now" : ""} ${phrase ? "phrase" : ""}`;
-    cell.dataset["chords"] = String(Math.min(4, names.length));
+    cell.style.setProperty("--letters", String(names.join(" ").length || held.length || 1));
     if (bar > current) cell.replaceChildren();
     else if (names.length) cell.replaceChildren(...names.map((n) => span("", displayName(n))));
     else cell.replaceChildren(span("held", held && displayName(held)));
