@@ -1,6 +1,7 @@
 """Pretraining on the built-in tunes: it learns, resumes exactly, and keeps its folder safe."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -83,6 +84,23 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
     _, expected = load(unbroken / "last.safetensors", "policy")
     assert tensors.keys() == expected.keys()
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+def test_two_processes_make_the_updates_of_one(tunes, tmp_path):
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "two"
+    recipe.write_text("preset: tiny\nsteps: 10\n")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "gapt", "train", "policy", "--recipe", str(recipe)]
+    subprocess.run(
+        [*command, "--corpus", str(tunes), "--out", str(out)],
+        check=True, capture_output=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    tiny = msgspec.structs.replace(POLICY_RECIPES["tiny"], steps=10)
+    train_policy(tiny, Corpus.load(tunes), tmp_path / "one")
+    one, two = measurements(tmp_path / "one"), measurements(out)
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        assert two[key] == pytest.approx(value, rel=1e-3), key
 
 
 def read(path):

@@ -31,9 +31,11 @@ _OPTIMIZER = "optimizer/"
 
 
 class Run:
-    """The folder of one training run, held by the process that writes."""
+    """The folder of one training run. Every process reads it; only one writes."""
 
-    def __init__(self, folder: Path, recipe: msgspec.Struct, *, resume: bool) -> None:
+    def __init__(
+        self, folder: Path, recipe: msgspec.Struct, *, resume: bool, writes: bool = True
+    ) -> None:
         """Begin a run, or go on with one.
 
         Raises:
@@ -41,6 +43,10 @@ class Run:
                 and there is none, or it had another configuration.
         """
         self.folder = folder
+        self._writes = writes
+        self._writer: SummaryWriter | None = None
+        if not writes:
+            return
         config = yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
         written = folder / "config.yaml"
         if resume:
@@ -55,7 +61,6 @@ class Run:
             raise UserError(f"{folder} already holds a run; add --resume to go on with it")
         with replacing(written) as temporary:
             temporary.write_text(config)
-        self._writer: SummaryWriter | None = None
 
     @property
     def best(self) -> Path:
@@ -74,6 +79,8 @@ class Run:
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Append measurements made after `step` updates."""
+        if not self._writes:
+            return
         self._writer = self._writer or SummaryWriter(
             str(self.folder / "tensorboard"), purge_step=step
         )
@@ -97,7 +104,13 @@ class Run:
 
     def save(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint to resume from."""
-        save(self.last, header, {**model.state_dict(), **_flatten(optimizer)})
+        if self._writes:
+            save(self.last, header, {**model.state_dict(), **_flatten(optimizer)})
+
+    def save_best(self, header: Header, model: nn.Module) -> None:
+        """Write the weights that validated best."""
+        if self._writes:
+            save(self.best, header, model.state_dict())
 
     def restore(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
         """Load the last checkpoint, forget what was logged after it, and return its step.
@@ -109,7 +122,8 @@ class Run:
         state = {name: tensors[name] for name in model.state_dict()}
         model.load_state_dict(state)
         _unflatten(optimizer, tensors)
-        self._forget_after(found.step)
+        if self._writes:
+            self._forget_after(found.step)
         return found.step
 
     def _forget_after(self, step: int) -> None:

@@ -8,6 +8,7 @@ of the same global batch, so the batch does not change with their number.
 from __future__ import annotations
 
 import math
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from gapt.errors import UserError
-from gapt.models.checkpoint import Header, save
+from gapt.models.checkpoint import Header
 from gapt.training.batches import Batch
 from gapt.training.recipes import SupervisedRecipe
 from gapt.training.run import Run, step_seed
@@ -77,41 +78,49 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     Raises:
         UserError: the folder cannot be used (see `Run`), or the loss is no longer a number.
     """
-    fabric = lightning_fabric.Fabric(precision=recipe.precision)  # type: ignore[arg-type]
-    fabric.launch()
+    fabric = _launch(recipe.precision)
     if recipe.batch % fabric.world_size:
         raise UserError(f"batch {recipe.batch} does not split over {fabric.world_size} processes")
-    run = Run(out, recipe, resume=resume) if fabric.is_global_zero else None
+    run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
     optimizer = torch.optim.AdamW(
         task.model.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
     )
     header = Header(model=task.name, config=msgspec.to_builtins(task.config))
     start, best = 0, math.inf
-    if run and resume:
+    if resume:
         start = run.restore(header, task.model, optimizer)
         best = run.lowest(f"valid/{task.chosen_by}")
-    start = fabric.broadcast(start)
     model, optimizer = fabric.setup(task.model, optimizer)
 
-    with _progress(disable=run is None) as progress:
+    with _progress(disable=not fabric.is_global_zero) as progress:
         bar = progress.add_task(task.name, total=recipe.steps, completed=start, note="")
         for step in range(start, recipe.steps):
             logged = _update(fabric, task, model, optimizer, recipe, step)
             done = step + 1
-            if run and done % LOG_EVERY == 0:
+            if done % LOG_EVERY == 0:
                 run.log(done, {f"train/{name}": value for name, value in logged.items()})
             if done % recipe.validate_every == 0 or done == recipe.steps:
                 model.eval()
                 measures = task.validate(model, fabric.device)
-                if run:
-                    run.log(done, {f"valid/{name}": value for name, value in measures.items()})
-                    header = msgspec.structs.replace(header, step=done)
-                    if measures[task.chosen_by] < best:
-                        best = measures[task.chosen_by]
-                        save(run.best, header, task.model.state_dict())
-                    run.save(header, task.model, optimizer)
-                    progress.update(bar, note=_note(measures))
+                run.log(done, {f"valid/{name}": value for name, value in measures.items()})
+                header = msgspec.structs.replace(header, step=done)
+                if measures[task.chosen_by] < best:
+                    best = measures[task.chosen_by]
+                    run.save_best(header, task.model)
+                run.save(header, task.model, optimizer)
+                progress.update(bar, note=_note(measures))
             progress.update(bar, completed=done)
+
+
+def _launch(precision: str) -> lightning_fabric.Fabric:
+    """This process' place among those that torchrun started; alone without it."""
+    fabric = lightning_fabric.Fabric(
+        precision=precision,  # type: ignore[arg-type]
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+    )
+    fabric.launch()
+    return fabric
 
 
 def _update(
@@ -145,10 +154,17 @@ def _update(
     optimizer.step()
     optimizer.zero_grad()
     return {
-        **{name: value.item() for name, value in metrics.items()},
+        **{name: _mean(fabric, value) for name, value in metrics.items()},
         "gradient_norm": norm.item(),
         "learning_rate": learning_rate(recipe, step),
     }
+
+
+def _mean(fabric: lightning_fabric.Fabric, value: Tensor) -> float:
+    """A scalar's mean over processes."""
+    mean = fabric.all_reduce(value.detach())
+    assert isinstance(mean, Tensor)
+    return mean.item()
 
 
 def _progress(*, disable: bool) -> Progress:
