@@ -10,7 +10,8 @@ jam: .venv/player
 	$(BIN)/gapt jam
 
 test: .venv/dev lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not realtime"
+	$(BIN)/pytest -m realtime
 
 lint: .venv/dev
 	$(BIN)/ruff format --check src tests

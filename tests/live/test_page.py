@@ -16,6 +16,8 @@ import pytest
 from jam_process import jam_at
 from playwright.sync_api import expect, sync_playwright
 
+pytestmark = pytest.mark.realtime
+
 HERE = Path(__file__).parent
 WEB = HERE.parents[1] / "web"
 SHIPPED = HERE.parents[1] / "src" / "gapt" / "live" / "page"
