@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import MEASURES, Play
+from gapt.evaluation.measures import MEASURES, Play, onset_emd
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 
@@ -38,6 +38,7 @@ PLAY = Play(
         ("pitch_classes_per_chord", (3 + 3 + 4) / 3),
         ("changes_per_bar", 3 / 4),
         ("silent_share", 1 / 4),
+        ("duration_entropy", 0),
     ],
 )
 def test_by_hand(measure, expected):
@@ -66,3 +67,26 @@ def test_a_silent_player_scores_nothing_and_is_seen_to_be_silent():
 def test_songs_without_a_melody_do_not_count_as_misses():
     mute = PLAY._replace(melody=PLAY.melody * np.array([[1], [0]]))
     assert MEASURES["harmony"].of(mute) == 0.5
+
+
+def test_durations_by_hand():
+    # Durations 1, 3 and 3 in one song, 2 in the other: entropy of (1, 1, 2) / 4.
+    on, hold = CHORDS.on(C), CHORDS.hold(C)
+    chords = np.array([[on, on, hold, hold, 0, on, hold, hold], [0, on, hold, 0, 0, 0, 0, 0]])
+    play = Play(np.zeros_like(chords), chords, np.ones_like(chords, dtype=bool))
+    expected = -(2 * 0.25 * np.log(0.25) + 0.5 * np.log(0.5))
+    assert MEASURES["duration_entropy"].of(play) == pytest.approx(expected)
+
+
+def test_synchronisation_by_hand():
+    # Truth: chords begin with the notes. Played: one does, one comes 3 frames late.
+    melody = np.array([[MELODY.on(60), MELODY.hold(60)] * 2 + [MELODY.hold(60)] * 4])
+    real = np.ones_like(melody, dtype=bool)
+    together = np.array([[CHORDS.on(C), CHORDS.hold(C), CHORDS.on(G7)] + [CHORDS.hold(G7)] * 5])
+    late = np.array(
+        [[CHORDS.on(C)] + [CHORDS.hold(C)] * 4 + [CHORDS.on(G7)] + [CHORDS.hold(G7)] * 2]
+    )
+    measure = onset_emd(Play(melody, together, real))
+    assert measure.of(Play(melody, together, real)) == 0
+    assert measure.of(Play(melody, late, real)) == pytest.approx(3 / 2)
+    assert np.isnan(measure.of(Play(melody, np.zeros_like(melody), real)))

@@ -9,6 +9,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from rich.progress import track
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.evaluation.measures import MEASURES, Play
+from gapt.evaluation.measures import MEASURES, Measure, Play, onset_emd
 from gapt.files import replacing
 from gapt.models.checkpoint import load_policy
 from gapt.models.policy import Policy
@@ -61,18 +62,16 @@ def evaluate(
         batch = stack(chosen, [0] * len(chosen), FRAMES)
         about = {"split": split, "scenario": "cold", "songs": len(chosen), "seeds": list(seeds)}
         truth = Play(*batch)
-        rows += [
-            {"system": GROUND_TRUTH, **about, **figures}
-            for figures in _figures({name: [m.statistics(truth)] for name, m in MEASURES.items()})
-        ]
+        measures = {**MEASURES, "onset_emd": onset_emd(truth)}
+        rows += [{"system": GROUND_TRUTH, **about, **row} for row in _figures(measures, [truth])]
         for name, policy in policies.items():
-            statistics: dict[str, list[np.ndarray]] = {measure: [] for measure in MEASURES}
-            for seed in track(seeds, f"{name} on {split}", transient=True):
-                play = truth._replace(chords=simulate(policy, batch, seed, temperature))
-                for measure, parts in statistics.items():
-                    parts.append(MEASURES[measure].statistics(play))
-            statistics["nll"] = [_nll_statistics(policy, batch)]
-            rows += [{"system": name, **about, **figures} for figures in _figures(statistics)]
+            plays = [
+                truth._replace(chords=simulate(policy, batch, seed, temperature))
+                for seed in track(seeds, f"{name} on {split}", transient=True)
+            ]
+            nll = Measure(partial(_nll_statistics, policy), _RATIO)
+            figures = [*_figures(measures, plays), *_figures({"nll": nll}, [truth])]
+            rows += [{"system": name, **about, **row} for row in figures]
     results = {"command": shlex.join(["gapt", *sys.argv[1:]]), "rows": rows}
     with replacing(out / "results.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1))
@@ -91,26 +90,27 @@ def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.
 
 
 @torch.no_grad()
-def _nll_statistics(policy: Policy, batch: Batch) -> np.ndarray:
+def _nll_statistics(policy: Policy, truth: Play) -> np.ndarray:
     """Chord negative log-likelihood of the true chords, and real frames, a song: [S, 2]."""
     parts = []
-    for first in range(0, len(batch.melody), _GROUP):
-        melody, chords, real = map(torch.from_numpy, batch.rows(first, first + _GROUP))
+    for first in range(0, len(truth.melody), _GROUP):
+        rows = (array[first : first + _GROUP] for array in truth)
+        melody, chords, real = map(torch.from_numpy, rows)
         chord_nll = policy_nll(policy, melody, chords, real)["chord_nll"]
         parts.append(torch.stack([(chord_nll * real).sum(1), real.sum(1)], dim=1))
     return torch.cat(parts).numpy().astype(float)
 
 
-def _figures(statistics: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, object]]:
-    """A measure's mean and deviation over seeds, and its bootstrap interval over songs."""
+def _figures(measures: Mapping[str, Measure], plays: Sequence[Play]) -> list[dict[str, object]]:
+    """Each measure's mean and deviation over plays, one a seed, and its bootstrap over songs."""
     figures: list[dict[str, object]] = []
-    for name, parts in statistics.items():
-        reduce = MEASURES[name].reduce if name in MEASURES else _RATIO
-        by_seed = np.array([reduce(part.sum(0)) for part in parts])
-        songs = len(parts[0])
-        rng = np.random.default_rng(0)
-        picks = rng.multinomial(songs, np.full(songs, 1 / songs), size=_RESAMPLES)
-        low, high = np.nanpercentile(reduce(picks @ parts[0]), [2.5, 97.5])
+    songs = len(plays[0].chords)
+    rng = np.random.default_rng(0)
+    picks = rng.multinomial(songs, np.full(songs, 1 / songs), size=_RESAMPLES)
+    for name, measure in measures.items():
+        statistics = [measure.statistics(play) for play in plays]
+        by_seed = np.array([measure.reduce(part.sum(0)) for part in statistics])
+        low, high = np.nanpercentile(measure.reduce(picks @ statistics[0]), [2.5, 97.5])
         figures.append(
             {
                 "measure": name,

@@ -140,6 +140,52 @@ def _entropy(counts: np.ndarray) -> np.ndarray:
     return np.where(total[..., 0] > 0, -(shares * logs).sum(-1), np.nan)
 
 
+def _duration_counts(play: Play) -> np.ndarray:
+    """How many chords of each song last how many frames, [S, T + 1]; entry 0 stays 0."""
+    songs, frames = play.chords.shape
+    counts = np.zeros((songs, frames + 1))
+    sounding = _sounding(play)
+    onsets = CHORDS.is_on(play.chords) & play.real
+    # A chord's number within its song, and so within all: the running count of onsets.
+    number = onsets.cumsum(1) + np.concatenate([[0], onsets.sum(1).cumsum()[:-1]])[:, None]
+    durations = np.bincount(number[sounding], minlength=onsets.sum() + 1)[1:]
+    np.add.at(counts, (np.repeat(np.arange(songs), onsets.sum(1)), durations), 1)
+    return counts
+
+
+_FAR = 16  # frames; a chord this long after the last note began, or longer, answers no note
+
+
+def _interval_counts(play: Play) -> np.ndarray:
+    """How many chords of each song begin how long after a note began, [S, 17]."""
+    songs, frames = play.chords.shape
+    now = np.arange(frames)
+    note_onsets = np.where(MELODY.is_on(play.melody) & play.real, now, -_FAR)
+    since = np.minimum(now - np.maximum.accumulate(note_onsets, axis=1), _FAR)
+    counts = np.zeros((songs, _FAR + 1))
+    row, column = np.nonzero(CHORDS.is_on(play.chords) & play.real)
+    np.add.at(counts, (row, since[row, column]), 1)
+    return counts
+
+
+def onset_emd(truth: Play) -> Measure:
+    """Synchronisation: how far chord onsets lie from where the data puts them, in frames.
+
+    The earth mover's distance between the distributions of the interval from a chord's onset back
+    to the latest note's onset (0 to 16 frames), as played and in `truth` (ReaLchords, arXiv
+    2506.14723, section 5).
+    """
+    reference = _interval_counts(truth).sum(0)
+
+    def distance(counts: np.ndarray) -> np.ndarray:
+        total = counts.sum(-1, keepdims=True)
+        played = counts.cumsum(-1) / np.maximum(total, 1e-12)
+        apart = np.abs(played - reference.cumsum() / reference.sum()).sum(-1)
+        return np.where(total[..., 0] > 0, apart, np.nan)
+
+    return Measure(_interval_counts, distance)
+
+
 MEASURES: dict[str, Measure] = {
     "harmony": Measure(_harmony_statistics, _ratio),
     "harmony_strict": Measure(_strict_statistics, _ratio),
@@ -148,6 +194,7 @@ MEASURES: dict[str, Measure] = {
     "pitch_classes_per_chord": Measure(_density_statistics, _ratio),
     "changes_per_bar": Measure(_onset_statistics, _ratio),
     "silent_share": Measure(_silent_statistics, _ratio),
+    "duration_entropy": Measure(_duration_counts, _entropy),
 }
 """The figures that frames alone give:
 
@@ -158,4 +205,7 @@ distinct_chords: how many chords of the vocabulary sound at all.
 pitch_classes_per_chord: mean over the sounding frames; dense chords inflate harmony.
 changes_per_bar: chord onsets in 16 frames.
 silent_share: frames without a chord.
+duration_entropy: of the chords' durations in frames, in nats: rhythmic diversity.
+
+`onset_emd` makes one more, which needs the data to compare with.
 """
