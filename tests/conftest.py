@@ -35,7 +35,7 @@ def tiny_model(tmp_path_factory) -> Path:
 
 
 def untrained(path: Path) -> Path:
-    from gapt.models.export import export_policy
+    from gapt.models.export import export_onnx
     from gapt.models.policy import Policy
     from gapt.models.presets import POLICY_PRESETS
 
@@ -44,5 +44,5 @@ def untrained(path: Path) -> Path:
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.mul_(4)  # as far from indifferent as a trained one
-    export_policy(policy, path)
+    export_onnx(policy, path)
     return path

@@ -198,14 +198,13 @@ def train_discriminative(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder, or a .safetensors file.")],
-    out: Annotated[Path, typer.Option("--out", help="The .onnx file to write.")],
+    out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
 ) -> None:
-    """Export a trained policy to ONNX, for 'gapt jam --model' and 'gapt accompany --model'."""
-    from gapt.models.checkpoint import load_policy
+    """Export a trained policy: as ONNX, to play with, or as safetensors, to share."""
     from gapt.models.export import export_policy
 
-    export_policy(load_policy(run), out, half=half)
+    export_policy(run, out, half=half)
 
 
 @app.command()

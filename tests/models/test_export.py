@@ -7,9 +7,9 @@ import torch
 from test_policy import random_states
 
 from gapt.errors import UserError
-from gapt.live.models import OnnxPolicy, resolve_model
-from gapt.models.checkpoint import Header, load_policy, save
-from gapt.models.export import export_policy
+from gapt.live.models import OnnxPolicy, resolve_model, shipped_models
+from gapt.models.checkpoint import Header, load, load_policy, save
+from gapt.models.export import export_onnx, export_policy
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, MELODY
@@ -23,12 +23,10 @@ def policy():
     return Policy(POLICY_PRESETS["tiny"]).eval()
 
 
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 2e-2)])
-@torch.no_grad()
-def test_logits_agree_with_torch(policy, tmp_path, half, tolerance):
-    export_policy(policy, tmp_path / "p.onnx", half=half)
-    onnx = OnnxPolicy(tmp_path / "p.onnx")
-    batch, frames = 3, 230  # past the ring's size
+def assert_agree(policy, path, tolerance):
+    """Logits of torch, all frames at once, and of the graph, frame by frame past its ring."""
+    onnx = OnnxPolicy(path)
+    batch, frames = 3, 230
     melody, chords = random_states(MELODY, batch, frames), random_states(CHORDS, batch, frames)
     whole = policy(melody, chords)
     keys = np.zeros((batch, *onnx.cache_shape), dtype=np.float32)
@@ -43,12 +41,41 @@ def test_logits_agree_with_torch(policy, tmp_path, half, tolerance):
         np.testing.assert_allclose(decision.melody_logits, whole.melody[:, t], atol=tolerance)
 
 
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 2e-2)])
+@torch.no_grad()
+def test_logits_agree_with_torch(policy, tmp_path, half, tolerance):
+    export_onnx(policy, tmp_path / "p.onnx", half=half)
+    assert_agree(policy, tmp_path / "p.onnx", tolerance)
+
+
+@pytest.mark.parametrize("name", shipped_models())
+@torch.no_grad()
+def test_what_is_shipped_for_playing_and_for_training_is_the_same_model(name):
+    path = resolve_model(name)
+    assert_agree(load_policy(path.with_suffix(".safetensors")), path, 1e-4)
+
+
 def test_checkpoints_come_back_whole(policy, tmp_path):
     path = tmp_path / "best.safetensors"
     save(path, Header(model="policy", config=CONFIG, step=7), policy.state_dict())
     for again in (load_policy(path), load_policy(tmp_path)):
         for name, tensor in policy.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_weights_to_share_are_half_the_size_and_play_the_same(policy, tmp_path):
+    run = tmp_path / "best.safetensors"
+    optimizer = {f"optimizer/0/{name}": t.clone() for name, t in policy.state_dict().items()}
+    save(run, Header(model="policy", config=CONFIG, step=7), {**policy.state_dict(), **optimizer})
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    export_policy(tmp_path, whole)
+    export_policy(tmp_path, half, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size < 0.6 * run.stat().st_size
+    for name, tensor in load_policy(half).state_dict().items():
+        assert torch.equal(tensor, policy.state_dict()[name].half().float())
+    assert load(half, "policy")[0].step == 7
+    with pytest.raises(UserError, match=r"ends in neither \.onnx nor \.safetensors"):
+        export_policy(tmp_path, tmp_path / "policy.bin")
 
 
 def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):

@@ -1,4 +1,7 @@
-"""A policy as an ONNX graph: one step a frame, over a cache that the caller keeps."""
+"""Policies to give away: the weights alone, or an ONNX graph to play with.
+
+The graph makes one step a frame over a cache that the caller keeps; `gapt.live` runs it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from gapt.errors import UserError
 from gapt.files import replacing
+from gapt.models.checkpoint import checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
 from gapt.music.chords import VOCABULARY_ID
@@ -35,14 +40,30 @@ class _Step(nn.Module):
         return output.chords, output.melody, new.keys, new.values
 
 
-def export_policy(policy: Policy, path: Path, *, half: bool = False) -> None:
-    """Write the policy's step as one ONNX file that `gapt.live` plays.
+def export_policy(source: Path, path: Path, *, half: bool = False) -> None:
+    """Write a trained policy as what `path`'s ending says.
 
     Args:
-        policy: in evaluation mode, on the CPU.
-        path: where the file goes.
+        source: a run folder or a checkpoint.
+        path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
         half: store the weights in 16 bits, half the size; the arithmetic stays in 32.
+
+    Raises:
+        UserError: the source cannot be used, the ending is another, or `path` cannot be written.
     """
+    if path.suffix not in (".onnx", ".safetensors"):
+        raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
+    policy = load_policy(source)
+    if path.suffix == ".onnx":
+        export_onnx(policy, path, half=half)
+        return
+    header, _ = load(checkpoint_path(source), "policy")
+    weights = policy.half() if half else policy
+    save(path, header, weights.state_dict())
+
+
+def export_onnx(policy: Policy, path: Path, *, half: bool = False) -> None:
+    """Write a policy, in evaluation mode and on the CPU, as ONNX; see `export_policy`."""
     batch = 2  # any number but 0 and 1, which the exporter would take for constants
     config = policy.config
     cache = Cache.empty(config, batch, torch.zeros(()))
