@@ -20,7 +20,8 @@ def test_version():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["jma"], "No such command 'jma'"),
+        (["jma"], "No such command 'jma'. Did you mean 'jam'?"),
+        (["train", "polcy", "--recipe", "r"], "'polcy' is not one of 'policy', 'anchor'"),
         (["jam", "--prot", "1"], "No such option"),
         (["jam", "--model", "mel", "--no-browser"], "no model is called 'mel'"),
         (["export", "nowhere", "--out", "x.onnx"], "no checkpoint at nowhere"),

@@ -6,6 +6,7 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 data = typer.Typer(help="Corpora: download and prepare.", no_args_is_help=True)
-train = typer.Typer(help="Train models.", no_args_is_help=True)
 bench = typer.Typer(help="Measure speed.", no_args_is_help=True)
 app.add_typer(data, name="data")
-app.add_typer(train, name="train")
 app.add_typer(bench, name="bench")
 
 
@@ -142,57 +141,46 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that 
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the recipe's.")]
 
 
-def _train(
-    stage: str, recipe: Path, corpus: Path, out: Path, seed: int | None, resume: bool
+class Stage(StrEnum):
+    """What can be trained."""
+
+    policy = "policy"
+    anchor = "anchor"
+    contrastive = "contrastive"
+    discriminative = "discriminative"
+
+
+@app.command()
+def train(
+    stage: Stage,
+    recipe: Recipe,
+    corpus: CorpusFolder,
+    out: RunFolder,
+    seed: Seed = None,
+    resume: Resume = False,
 ) -> None:
+    """Train a network by a recipe.
+
+    policy: the online chord policy, by maximum likelihood.
+    anchor: the offline anchor, which sees the whole melody.
+    contrastive, discriminative: the judges of coherence.
+    """
     import msgspec
 
     from gapt.corpora.store import Corpus
     from gapt.training import judge, pretrain, recipes
 
-    stages: dict[str, tuple[Any, Any]] = {
-        "policy": (recipes.POLICY_RECIPES, pretrain.train_policy),
-        "anchor": (recipes.ANCHOR_RECIPES, pretrain.train_anchor),
-        "contrastive": (recipes.CONTRASTIVE_RECIPES, judge.train_contrastive),
-        "discriminative": (recipes.DISCRIMINATIVE_RECIPES, judge.train_discriminative),
+    stages: dict[Stage, tuple[Any, Any]] = {
+        Stage.policy: (recipes.POLICY_RECIPES, pretrain.train_policy),
+        Stage.anchor: (recipes.ANCHOR_RECIPES, pretrain.train_anchor),
+        Stage.contrastive: (recipes.CONTRASTIVE_RECIPES, judge.train_contrastive),
+        Stage.discriminative: (recipes.DISCRIMINATIVE_RECIPES, judge.train_discriminative),
     }
     presets, run = stages[stage]
     settings = recipes.load_recipe(recipe, presets)
     if seed is not None:
         settings = msgspec.structs.replace(settings, seed=seed)
     run(settings, Corpus.load(corpus), out, resume=resume)
-
-
-@train.command("policy")
-def train_policy(
-    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
-) -> None:
-    """Pretrain the online chord policy by maximum likelihood."""
-    _train("policy", recipe, corpus, out, seed, resume)
-
-
-@train.command("anchor")
-def train_anchor(
-    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
-) -> None:
-    """Train the offline anchor, which sees the whole melody."""
-    _train("anchor", recipe, corpus, out, seed, resume)
-
-
-@train.command("contrastive")
-def train_contrastive(
-    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
-) -> None:
-    """Train a contrastive judge of coherence."""
-    _train("contrastive", recipe, corpus, out, seed, resume)
-
-
-@train.command("discriminative")
-def train_discriminative(
-    recipe: Recipe, corpus: CorpusFolder, out: RunFolder, seed: Seed = None, resume: Resume = False
-) -> None:
-    """Train a discriminative judge of coherence."""
-    _train("discriminative", recipe, corpus, out, seed, resume)
 
 
 @app.command()
