@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gapt.live.models import DEFAULT_MODEL, shipped_models
+from gapt.live.models import DEFAULT_MODEL
+from gapt.weights import shipped_models
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

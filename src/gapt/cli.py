@@ -185,7 +185,7 @@ def train(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a .safetensors file.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
 ) -> None:
@@ -198,7 +198,8 @@ def export(
 @app.command()
 def evaluate(
     system: Annotated[
-        list[str], typer.Option("--system", help="NAME=PATH of a run folder or .safetensors file.")
+        list[str],
+        typer.Option("--system", help="NAME=PATH of a run or checkpoint, or a shipped model."),
     ],
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder for results.json and results.md.")],

@@ -3,8 +3,9 @@
 import pytest
 from jam_process import jam_at
 
-from gapt.live.models import DEFAULT_MODEL, shipped_models
+from gapt.live.models import DEFAULT_MODEL
 from gapt.live.server import make_offer
+from gapt.weights import shipped_models
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ import torch
 from test_policy import random_states
 
 from gapt.errors import UserError
-from gapt.live.models import OnnxPolicy, resolve_model, shipped_models
+from gapt.live.models import OnnxPolicy, resolve_model
 from gapt.models.checkpoint import Header, load, load_policy, save
 from gapt.models.export import export_onnx, export_policy
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, MELODY
+from gapt.weights import shipped_models
 
 CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
 

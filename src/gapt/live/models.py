@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,14 +21,9 @@ import onnxruntime
 
 from gapt.errors import UserError, did_you_mean
 from gapt.music.chords import VOCABULARY_ID
+from gapt.weights import shipped, shipped_models
 
 DEFAULT_MODEL = "mle"
-_WEIGHTS = Path(str(files("gapt"))) / "weights"
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in _WEIGHTS.glob("*/policy.onnx"))
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
@@ -40,7 +34,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     if text in shipped_models():
-        return _WEIGHTS / text / "policy.onnx"
+        return shipped(text, "onnx")
     path = Path(text)
     if path.suffix != ".onnx" and path.name == text:
         raise UserError(

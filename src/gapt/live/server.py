@@ -32,9 +32,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gapt.errors import UserError
-from gapt.live.models import DEFAULT_MODEL, resolve_model, shipped_models
+from gapt.live.models import DEFAULT_MODEL, resolve_model
 from gapt.live.protocol import VERSION, Error, Hello, Melody, ProtocolError, decode, encode
 from gapt.live.session import Offer, Session
+from gapt.weights import shipped_models
 
 PAGE = Path(__file__).parent / "page"
 MAX_SESSIONS = 16

@@ -22,6 +22,7 @@ from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfi
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
 from gapt.music.chords import VOCABULARY_ID
+from gapt.weights import shipped, shipped_models
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +74,10 @@ def load(path: Path, model: str) -> tuple[Header, dict[str, Tensor]]:
 
 
 def checkpoint_path(path: Path) -> Path:
-    """A checkpoint itself, or the best one of a run's folder."""
-    return path / "best.safetensors" if path.is_dir() else path
+    """A checkpoint itself, the best one of a run's folder, or that of a shipped model's name."""
+    if path.is_dir():
+        return path / "best.safetensors"
+    return shipped(path.name, "safetensors") if str(path) in shipped_models() else path
 
 
 M = TypeVar("M", bound=nn.Module)
