@@ -30,8 +30,7 @@ def assert_agree(policy, path, tolerance):
     batch, frames = 3, 230
     melody, chords = random_states(MELODY, batch, frames), random_states(CHORDS, batch, frames)
     whole = policy(melody, chords)
-    keys = np.zeros((batch, *onnx.cache_shape), dtype=np.float32)
-    values = np.zeros_like(keys)
+    keys, values = onnx.empty_cache(batch), onnx.empty_cache(batch)
     before = np.full(batch, MELODY.start), np.full(batch, CHORDS.start)
     for t in range(frames):
         decision = onnx.decide(*before, np.full(batch, t), keys, values)

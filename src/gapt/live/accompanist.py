@@ -47,8 +47,7 @@ class Accompanist:
         self.policy = policy
         self.temperature = temperature
         self._random = np.random.default_rng(seed)
-        self._keys = np.zeros((1, *policy.cache_shape), dtype=np.float32)
-        self._values = np.zeros_like(self._keys)
+        self._keys, self._values = policy.empty_cache(1), policy.empty_cache(1)
         self.frame = 0
         self._melody = MELODY.start
         self.chord = self._decide(CHORDS.start)

@@ -49,7 +49,13 @@ def resolve_model(name_or_path: str | Path) -> Path:
 
 
 class Decision(NamedTuple):
-    """One frame's masked logits, float32 [B, actions], and what to write in the cache."""
+    """One frame's decision.
+
+    Attributes:
+        chord_logits, melody_logits: masked, float32 [B, actions].
+        new_keys, new_values: float32 [layers, B, heads, size], for the frame's slot of the cache:
+            position modulo reach.
+    """
 
     chord_logits: np.ndarray
     melody_logits: np.ndarray
@@ -62,7 +68,6 @@ class OnnxPolicy:
 
     Attributes:
         reach: frames of the past that a decision sees directly; the cache's ring has as many.
-        cache_shape: of one session's keys and of its values: (layers, heads, reach, size).
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,12 +90,14 @@ class OnnxPolicy:
             )
         config = about["config"]
         self.reach: int = config["reach"]
-        self.cache_shape: tuple[int, int, int, int] = (
-            config["layers"],
-            config["heads"],
-            self.reach,
-            config["dim"] // config["heads"],
-        )
+        self._layers: int = config["layers"]
+        self._heads: int = config["heads"]
+        self._size: int = config["dim"] // config["heads"]
+
+    def empty_cache(self, sessions: int) -> np.ndarray:
+        """Keys, or values, of sessions that begin: float32 [layers, B, heads, reach, size]."""
+        shape = (self._layers, sessions, self._heads, self.reach, self._size)
+        return np.zeros(shape, dtype=np.float32)
 
     def decide(
         self,
@@ -105,7 +112,7 @@ class OnnxPolicy:
         Args:
             melody, chords: int64 [B], both players' states in the frame before.
             position: int64 [B], the frame to decide, from 0.
-            keys, values: float32 [B, *cache_shape].
+            keys, values: float32 [layers, B, heads, reach, size]; see `empty_cache`.
         """
         inputs = {
             "melody": melody,

@@ -23,6 +23,7 @@ from gapt.models.transformer import Cache
 from gapt.music.chords import VOCABULARY_ID
 
 INPUTS = ("melody", "chords", "position", "keys", "values")
+_BATCH_AXIS = {"keys": 1, "values": 1}
 OUTPUTS = ("chord_logits", "melody_logits", "new_keys", "new_values")
 
 
@@ -79,7 +80,7 @@ def export_onnx(policy: Policy, path: Path, *, half: bool = False) -> None:
             dynamo=True,
             input_names=INPUTS,
             output_names=OUTPUTS,
-            dynamic_shapes={name: {0: dynamic} for name in INPUTS},
+            dynamic_shapes={name: {_BATCH_AXIS.get(name, 0): dynamic} for name in INPUTS},
             opset_version=18,
             verbose=False,
         )

@@ -47,7 +47,8 @@ class Cache(NamedTuple):
     """The keys and values of the last `reach` frames: ring buffers, one slot a frame.
 
     Attributes:
-        keys, values: float [B, layers, heads, reach, dim / heads].
+        keys, values: float [layers, B, heads, reach, dim / heads]. Layers first, so that a layer's
+            filled slots are multiplied where they lie, without a copy.
     """
 
     keys: Tensor
@@ -57,11 +58,11 @@ class Cache(NamedTuple):
     def empty(config: TransformerConfig, batch: int, like: Tensor) -> Cache:
         """A cache with nothing in it, of the device and type of `like`."""
         size = config.dim // config.heads
-        shape = (batch, config.layers, config.heads, config.reach, size)
+        shape = (config.layers, batch, config.heads, config.reach, size)
         return Cache(like.new_zeros(shape), like.new_zeros(shape))
 
     def write(self, position: int, new: Cache) -> None:
-        """Put one frame's keys and values [B, layers, heads, dim / heads] in their slot."""
+        """Put one frame's keys and values [layers, B, heads, dim / heads] in their slot."""
         slot = position % self.keys.shape[3]
         self.keys[:, :, :, slot] = new.keys
         self.values[:, :, :, slot] = new.values
@@ -231,10 +232,10 @@ class Transformer(nn.Module):
         keys, values = [], []
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            x, k, v = block.step(x, rotation, cache.keys[:, layer], cache.values[:, layer], visible)
+            x, k, v = block.step(x, rotation, cache.keys[layer], cache.values[layer], visible)
             keys.append(k)
             values.append(v)
-        return self.norm(x), Cache(torch.stack(keys, dim=1), torch.stack(values, dim=1))
+        return self.norm(x), Cache(torch.stack(keys), torch.stack(values))
 
 
 def _initialise(module: nn.Module) -> None:
