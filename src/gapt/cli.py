@@ -209,9 +209,6 @@ def evaluate(
     temperature: Annotated[float, typer.Option(min=0.01, help="Of the sampling.")] = 0.99,
 ) -> None:
     """Let systems play along with held-out melodies, and measure what they play."""
-    from gapt.corpora.store import Corpus
-    from gapt.evaluation.evaluate import evaluate as run
-
     if split not in ("test", "ood", "all"):
         raise UserError(f"--split is '{split}'. {did_you_mean(split, ('test', 'ood', 'all'))}")
     systems = dict(item.partition("=")[::2] for item in system)
@@ -221,6 +218,9 @@ def evaluate(
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError:
         raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2; not '{seeds}'") from None
+    from gapt.corpora.store import Corpus
+    from gapt.evaluation.evaluate import evaluate as run
+
     run(
         {name: Path(path) for name, path in systems.items()},
         Corpus.load(corpus),
