@@ -130,15 +130,7 @@ def _accompany(
     )
 
 
-Recipe = Annotated[
-    Path, typer.Option("--recipe", help="YAML file, e.g. recipes/policy-small.yaml.")
-]
 CorpusFolder = Annotated[Path, typer.Option("--corpus", help="What 'gapt data prepare' wrote.")]
-RunFolder = Annotated[Path, typer.Option("--out", help="Folder of the run.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that is there.")]
-
-
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the recipe's.")]
 
 
 class Stage(StrEnum):
@@ -150,14 +142,16 @@ class Stage(StrEnum):
     discriminative = "discriminative"
 
 
-@app.command()
-def train(
+@app.command("train")
+def _train(
     stage: Stage,
-    recipe: Recipe,
+    recipe: Annotated[Path, typer.Option(help="YAML file, e.g. recipes/policy-small.yaml.")],
     corpus: CorpusFolder,
-    out: RunFolder,
-    seed: Seed = None,
-    resume: Resume = False,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that is there.")
+    ] = False,
 ) -> None:
     """Train a network by a recipe.
 
@@ -183,8 +177,8 @@ def train(
     run(settings, Corpus.load(corpus), out, resume=resume)
 
 
-@app.command()
-def export(
+@app.command("export")
+def _export(
     run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
@@ -195,8 +189,8 @@ def export(
     export_policy(run, out, half=half)
 
 
-@app.command()
-def evaluate(
+@app.command("evaluate")
+def _evaluate(
     system: Annotated[
         list[str],
         typer.Option("--system", help="NAME=PATH of a run or checkpoint, or a shipped model."),
@@ -219,9 +213,9 @@ def evaluate(
     except ValueError:
         raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2; not '{seeds}'") from None
     from gapt.corpora.store import Corpus
-    from gapt.evaluation.evaluate import evaluate as run
+    from gapt.evaluation.evaluate import evaluate
 
-    run(
+    evaluate(
         {name: Path(path) for name, path in systems.items()},
         Corpus.load(corpus),
         out,
@@ -233,7 +227,7 @@ def evaluate(
 
 
 @bench.command("decision")
-def bench_decision(
+def _bench_decision(
     model: Annotated[
         str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
     ] = None,
@@ -241,10 +235,10 @@ def bench_decision(
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Time the accompanist's decisions on one core, at a session's start and long after."""
-    from gapt.live import bench as benchmark
+    from gapt.live.bench import bench_decision, report
     from gapt.live.models import DEFAULT_MODEL
 
-    benchmark.report(benchmark.bench_decision(model or DEFAULT_MODEL, frames), json)
+    report(bench_decision(model or DEFAULT_MODEL, frames), json)
 
 
 def main() -> None:
