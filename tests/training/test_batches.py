@@ -6,7 +6,7 @@ import pytest
 from gapt.corpora.store import Song
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Frames
-from gapt.training.batches import Mixture, stack, transpose
+from gapt.training.batches import Mixture, stack, transpose, with_wrong_past
 
 
 def song(bars, first_pitch=60, beats_per_bar=4.0):
@@ -70,3 +70,19 @@ def test_a_seed_draws_the_same_again():
     first, again, other = (mixture.draw(np.random.default_rng([0, s]), 8, 64) for s in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first.melody, other.melody)
+
+
+def test_a_wrong_past_ends_at_an_onset_and_is_not_learnt():
+    batch = stack([song(4)] * 200, [0] * 200, 64)
+    wrong = with_wrong_past(batch, 0.5, np.random.default_rng(0))
+    assert np.array_equal(wrong.melody, batch.melody)
+    heard = ~wrong.real
+    assert 70 < heard.any(1).sum() < 130
+    shift = (CHORDS.symbol(wrong.chords) - CHORDS.symbol(batch.chords)) % 12
+    assert (shift[heard] != 0).all()
+    assert (shift[~heard] == 0).all()
+    first = heard.sum(1)[heard.any(1)]
+    assert set(first) == {16, 32, 48}  # where the second, third and fourth chord begin
+    assert all(
+        CHORDS.is_on(row[n]) for row, n in zip(wrong.chords[heard.any(1)], first, strict=True)
+    )

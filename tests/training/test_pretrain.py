@@ -16,11 +16,10 @@ import yaml
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_anchor
-from gapt.models.policy import Policy
 from gapt.music.frames import CHORDS, HOLD
 from gapt.training.batches import spread
-from gapt.training.pretrain import LikelihoodTask, nll, policy_nll, train_anchor, train_policy
-from gapt.training.recipes import POLICY_RECIPES
+from gapt.training.pretrain import PolicyTask, nll, train_anchor, train_policy
+from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
 from gapt.training.supervised import learning_rate
 
 RECIPE = msgspec.structs.replace(
@@ -107,8 +106,23 @@ def read(path):
     return path.read_text() if path.exists() else ""
 
 
+def test_a_run_may_start_from_another(unbroken, tunes, tmp_path):
+    again = msgspec.structs.replace(RECIPE, start=str(unbroken), steps=10, learning_rate=1e-9)
+    train_policy(again, Corpus.load(tunes), tmp_path / "again")
+    assert measurements(tmp_path / "again")[10, "valid/chord_nll"] == pytest.approx(
+        min(v for (_, name), v in measurements(unbroken).items() if name == "valid/chord_nll"),
+        rel=1e-4,
+    )
+    larger = msgspec.structs.replace(
+        again, transformer=msgspec.structs.replace(RECIPE.transformer, layers=3)
+    )
+    with pytest.raises(UserError, match="has the sizes"):
+        train_policy(larger, Corpus.load(tunes), tmp_path / "larger")
+
+
 def test_the_anchor_learns_too(tunes, tmp_path):
-    train_anchor(RECIPE, Corpus.load(tunes), tmp_path / "anchor")
+    recipe = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], steps=40, validate_every=10)
+    train_anchor(recipe, Corpus.load(tunes), tmp_path / "anchor")
     logged = measurements(tmp_path / "anchor")
     assert logged[40, "valid/chord_nll"] < 0.75 * logged[10, "valid/chord_nll"]
     assert (40, "valid/melody_nll") not in logged
@@ -154,7 +168,7 @@ def test_negative_log_likelihood_by_hand():
 
 
 def test_the_loss_is_a_mean_over_real_frames(tunes):
-    task = LikelihoodTask("policy", Policy, policy_nll, RECIPE, Corpus.load(tunes))
+    task = PolicyTask(RECIPE, Corpus.load(tunes))
     batch = [torch.from_numpy(a) for a in task.draw(np.random.default_rng(0), 4)]
     whole, _ = task.loss(task.model.eval(), batch, float(batch[2].sum()))
     halves = [

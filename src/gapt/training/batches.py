@@ -15,10 +15,12 @@ from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.music.frames import (
     CHORD_TRANSPOSITIONS,
+    CHORDS,
     FRAMES_PER_BEAT,
     MAX_TRANSPOSITION,
     MELODY_TRANSPOSITIONS,
     SILENCE,
+    transpose_chords,
 )
 
 
@@ -27,7 +29,7 @@ class Batch(NamedTuple):
 
     Attributes:
         melody, chords: states int64 [B, T].
-        real: bool [B, T], False where a window is longer than its song.
+        real: bool [B, T], False where a window is longer than its song, or not to be learnt.
     """
 
     melody: np.ndarray
@@ -60,6 +62,22 @@ def transpose(batch: Batch, semitones: np.ndarray) -> Batch:
         CHORD_TRANSPOSITIONS[row, batch.chords].astype(np.int64),
         batch.real,
     )
+
+
+def with_wrong_past(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
+    """Put the chords of some rows into another key, up to the onset of one of their chords.
+
+    The frames before that onset are no longer real: they are heard, not learnt.
+    """
+    chords, real = batch.chords.copy(), batch.real.copy()
+    for row in np.flatnonzero(rng.random(len(chords)) < share):
+        onsets = np.flatnonzero(CHORDS.is_on(chords[row]) & real[row])[1:]
+        if len(onsets):
+            first = rng.choice(onsets)
+            semitones = rng.choice([k for k in range(-5, MAX_TRANSPOSITION + 1) if k])
+            chords[row, :first] = transpose_chords(chords[row, :first], semitones)
+            real[row, :first] = False
+    return Batch(batch.melody, chords, real)
 
 
 class Mixture:

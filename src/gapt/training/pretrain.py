@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.corpora.store import Corpus, Song
+from gapt.errors import UserError
 from gapt.models.anchor import Anchor
+from gapt.models.checkpoint import load_policy
 from gapt.models.policy import Policy
 from gapt.music.frames import CHORDS, MELODY, Voice
-from gapt.training.batches import Batch, Mixture, held_out, stack
-from gapt.training.recipes import LikelihoodRecipe
+from gapt.training.batches import Batch, Mixture, held_out, stack, with_wrong_past
+from gapt.training.recipes import LikelihoodRecipe, PolicyRecipe
 from gapt.training.supervised import Task, fit
 
 
@@ -79,6 +81,25 @@ class LikelihoodTask(Task):
         return song_nll(model, self.nll, self.held_out, self.recipe.frames, device)
 
 
+class PolicyTask(LikelihoodTask):
+    """The online policy's, perhaps from another policy on, perhaps learning to recover."""
+
+    def __init__(self, recipe: PolicyRecipe, corpus: Corpus) -> None:
+        super().__init__("policy", Policy, policy_nll, recipe, corpus)
+        self.wrong_past = recipe.wrong_past
+        if recipe.start:
+            first = load_policy(Path(recipe.start))
+            if first.config != recipe.transformer:
+                raise UserError(
+                    f"{recipe.start} has the sizes {first.config}, the recipe {recipe.transformer}"
+                )
+            self.model.load_state_dict(first.state_dict())
+
+    def draw(self, rng: np.random.Generator, size: int) -> Batch:
+        """Random windows in random keys, some with a wrong past."""
+        return with_wrong_past(super().draw(rng, size), self.wrong_past, rng)
+
+
 @torch.no_grad()
 def song_nll(
     model: nn.Module, nll: NLL, songs: Sequence[Song], frames: int, device: torch.device
@@ -96,11 +117,9 @@ def song_nll(
     return {name: total / count for name, total in totals.items()}
 
 
-def train_policy(
-    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
+def train_policy(recipe: PolicyRecipe, corpus: Corpus, out: Path, *, resume: bool = False) -> None:
     """Train the online policy into the run folder `out`; see `gapt.training.supervised.fit`."""
-    fit(LikelihoodTask("policy", Policy, policy_nll, recipe, corpus), recipe, out, resume=resume)
+    fit(PolicyTask(recipe, corpus), recipe, out, resume=resume)
 
 
 def train_anchor(

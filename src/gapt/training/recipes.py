@@ -65,6 +65,20 @@ class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unkno
     frames: int = 256
 
 
+class PolicyRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The policy's, and what may be added to it. Both additions are ours; the paper has neither.
+
+    Attributes:
+        start: the policy to start from, a shipped model's name or a path; None: from nothing.
+        wrong_past: share of the windows whose chords, up to a random chord's onset, are heard in
+            another key than the melody; nothing is learnt there, but from that onset on the true
+            chords are. Teaches to recover from one's own mistakes, of which data has none.
+    """
+
+    start: str | None = None
+    wrong_past: float = 0.0
+
+
 class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A coherence reward model (the same, and ReaLchords, arXiv 2506.14723, section 4.3).
 
@@ -79,7 +93,7 @@ class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 POLICY_RECIPES = {
-    "tiny": LikelihoodRecipe(
+    "tiny": PolicyRecipe(
         transformer=POLICY_PRESETS["tiny"],
         steps=60,
         batch=8,
@@ -90,10 +104,10 @@ POLICY_RECIPES = {
         precision="32-true",
         validate_every=20,
     ),
-    "small": LikelihoodRecipe(
+    "small": PolicyRecipe(
         transformer=POLICY_PRESETS["small"], steps=3000, batch=32, learning_rate=1e-3
     ),
-    "paper": LikelihoodRecipe(
+    "paper": PolicyRecipe(
         transformer=POLICY_PRESETS["paper"],
         steps=11_000,
         batch=64,
@@ -106,10 +120,17 @@ POLICY_RECIPES = {
 
 
 # The anchor learns faster than the policy, for it sees the melody.
+_ANCHOR_STEPS = {"tiny": 60, "small": 2000, "paper": 13_000}
 ANCHOR_RECIPES = {
-    "tiny": POLICY_RECIPES["tiny"],
-    "small": msgspec.structs.replace(POLICY_RECIPES["small"], steps=2000),
-    "paper": msgspec.structs.replace(POLICY_RECIPES["paper"], steps=13_000),
+    preset: LikelihoodRecipe(
+        **{
+            field: getattr(POLICY_RECIPES[preset], field)
+            for field in LikelihoodRecipe.__struct_fields__
+            if field != "steps"
+        },
+        steps=steps,
+    )
+    for preset, steps in _ANCHOR_STEPS.items()
 }
 
 CONTRASTIVE_RECIPES = {
