@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ def export_policy(source: Path, path: Path, *, half: bool = False) -> None:
     Args:
         source: a run folder or a checkpoint.
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
-        half: store the weights in 16 bits, half the size; the arithmetic stays in 32.
+        half: round the weights to 16 bits, half the size; the arithmetic stays in 32.
 
     Raises:
         UserError: the source cannot be used, the ending is another, or `path` cannot be written.
@@ -55,16 +56,19 @@ def export_policy(source: Path, path: Path, *, half: bool = False) -> None:
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
     policy = load_policy(source)
-    if path.suffix == ".onnx":
-        export_onnx(policy, path, half=half)
-        return
-    header, _ = load(checkpoint_path(source), "policy")
-    weights = policy.half() if half else policy
-    save(path, header, weights.state_dict())
+    weights = policy.state_dict()
+    if half:
+        weights = {name: weight.half() for name, weight in weights.items()}
+    if path.suffix == ".safetensors":
+        header, _ = load(checkpoint_path(source), "policy")
+        save(path, header, weights)
+    else:
+        policy.load_state_dict(weights)
+        export_onnx(policy, path)
 
 
-def export_onnx(policy: Policy, path: Path, *, half: bool = False) -> None:
-    """Write a policy, in evaluation mode and on the CPU, as ONNX; see `export_policy`."""
+def export_onnx(policy: Policy, path: Path) -> None:
+    """Write a policy, float32, in evaluation mode and on the CPU, as ONNX."""
     batch = 2  # any number but 0 and 1, which the exporter would take for constants
     config = policy.config
     cache = Cache.empty(config, batch, torch.zeros(()))
@@ -86,8 +90,7 @@ def export_onnx(policy: Policy, path: Path, *, half: bool = False) -> None:
         )
     assert program is not None
     model = program.model_proto
-    if half:
-        _store_weights_in_half(model)
+    _store_in_half_what_fits(model)
     about = {
         "model": "policy",
         "config": msgspec.to_builtins(config),
@@ -98,16 +101,21 @@ def export_onnx(policy: Policy, path: Path, *, half: bool = False) -> None:
         onnx.save(model, temporary)
 
 
-def _store_weights_in_half(model: onnx.ModelProto) -> None:
-    """Replace each large float32 initializer by a float16 one and a Cast, folded at load time."""
+def _store_in_half_what_fits(model: onnx.ModelProto) -> None:
+    """Replace each initializer that 16 bits hold without loss by those and a Cast back to 32.
+
+    ONNX Runtime folds the casts when it loads the graph.
+    """
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
-        if array.dtype != "float32" or array.size < 1024:
+        with np.errstate(over="ignore"):
+            half = array.astype("float16")
+        if array.dtype != "float32" or (half != array).any():
             continue
         name = tensor.name
-        tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype("float16"), f"{name}.half"))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
         casts.append(
             onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
         )
