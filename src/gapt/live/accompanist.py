@@ -1,6 +1,6 @@
 """The accompanist: one session of a policy that hears a melody and says the next chord.
 
-    accompanist = Accompanist.load("mle", seed=0)
+    accompanist = Accompanist.load(seed=0)
     for melody_state in melody:            # a state of `gapt.music.frames.MELODY` a frame
         play(accompanist.chord)            # decided before this frame's melody is known
         accompanist.step(melody_state)
