@@ -61,6 +61,7 @@ def test_logits_agree_with_torch(policy, tmp_path):
 def test_what_is_shipped_for_playing_and_for_training_is_the_same_model(name):
     path = resolve_model(name)
     assert_agree(load_policy(path.with_suffix(".safetensors")), path, 1e-4)
+    assert b".py" not in path.read_bytes(), "paths of the machine that exported it"
 
 
 def test_checkpoints_come_back_whole(policy, tmp_path):

@@ -90,6 +90,8 @@ def export_onnx(policy: Policy, path: Path) -> None:
         )
     assert program is not None
     model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # the exporter's stack traces, with this machine's paths
     _store_in_half_what_fits(model)
     about = {
         "model": "policy",
