@@ -92,59 +92,54 @@ class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fi
     lengths: tuple[int, ...] = (64, 96, 128, 192, 256)
 
 
+# What makes `tiny` quick.
+_TINY: dict[str, Any] = {
+    "mixture": {"tunes": 1.0},
+    "warmup": 10,
+    "precision": "32-true",
+    "validate_every": 20,
+}
+_TINY_LIKELIHOOD: dict[str, Any] = {
+    **_TINY, "steps": 60, "batch": 8, "learning_rate": 1e-2, "frames": 64
+}  # fmt: skip
+# Adam as published, at a constant rate once warm.
+_PAPER_LIKELIHOOD: dict[str, Any] = {
+    "batch": 64,
+    "learning_rate": 1e-4,
+    "final_learning_rate": 1.0,
+    "betas": (0.9, 0.999),
+    "weight_decay": 0.0,
+}
+
 POLICY_RECIPES = {
-    "tiny": PolicyRecipe(
-        transformer=POLICY_PRESETS["tiny"],
-        steps=60,
-        batch=8,
-        learning_rate=1e-2,
-        frames=64,
-        mixture={"tunes": 1.0},
-        warmup=10,
-        precision="32-true",
-        validate_every=20,
-    ),
+    "tiny": PolicyRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
     "small": PolicyRecipe(
         transformer=POLICY_PRESETS["small"], steps=3000, batch=32, learning_rate=1e-3
     ),
-    "paper": PolicyRecipe(
-        transformer=POLICY_PRESETS["paper"],
-        steps=11_000,
-        batch=64,
-        learning_rate=1e-4,
-        final_learning_rate=1.0,
-        betas=(0.9, 0.999),
-        weight_decay=0.0,
+    "paper": PolicyRecipe(transformer=POLICY_PRESETS["paper"], steps=11_000, **_PAPER_LIKELIHOOD),
+}
+
+ANCHOR_RECIPES = {
+    "tiny": LikelihoodRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
+    "small": LikelihoodRecipe(
+        transformer=POLICY_PRESETS["small"], steps=2000, batch=32, learning_rate=1e-3
+    ),
+    "paper": LikelihoodRecipe(
+        transformer=POLICY_PRESETS["paper"], steps=13_000, **_PAPER_LIKELIHOOD
     ),
 }
 
-
-# The anchor learns faster than the policy, for it sees the melody.
-_ANCHOR_STEPS = {"tiny": 60, "small": 2000, "paper": 13_000}
-ANCHOR_RECIPES = {
-    preset: LikelihoodRecipe(
-        **{
-            field: getattr(POLICY_RECIPES[preset], field)
-            for field in LikelihoodRecipe.__struct_fields__
-            if field != "steps"
-        },
-        steps=steps,
-    )
-    for preset, steps in _ANCHOR_STEPS.items()
-}
+_TINY_JUDGE = JudgeRecipe(
+    transformer=JUDGE_PRESETS["tiny"],
+    steps=60,
+    batch=16,
+    learning_rate=3e-3,
+    lengths=(32, 48, 64),
+    **_TINY,
+)
 
 CONTRASTIVE_RECIPES = {
-    "tiny": JudgeRecipe(
-        transformer=JUDGE_PRESETS["tiny"],
-        steps=60,
-        batch=16,
-        learning_rate=3e-3,
-        lengths=(32, 48, 64),
-        mixture={"tunes": 1.0},
-        warmup=10,
-        precision="32-true",
-        validate_every=20,
-    ),
+    "tiny": _TINY_JUDGE,
     "small": JudgeRecipe(
         transformer=JUDGE_PRESETS["small"], steps=2500, batch=128, learning_rate=1e-3
     ),
@@ -154,7 +149,7 @@ CONTRASTIVE_RECIPES = {
 }
 
 DISCRIMINATIVE_RECIPES = {
-    "tiny": CONTRASTIVE_RECIPES["tiny"],
+    "tiny": _TINY_JUDGE,
     "small": JudgeRecipe(
         transformer=JUDGE_PRESETS["small"], steps=3000, batch=64, learning_rate=1e-3
     ),
