@@ -183,10 +183,10 @@ def _export(
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
 ) -> None:
-    """Export a trained policy: as ONNX, to play with, or as safetensors, to share."""
-    from gapt.models.export import export_policy
+    """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
+    from gapt.models.export import export as write
 
-    export_policy(run, out, half=half)
+    write(run, out, half=half)
 
 
 @app.command("evaluate")

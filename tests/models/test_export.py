@@ -11,7 +11,7 @@ from test_policy import random_states
 from gapt.errors import UserError
 from gapt.live.models import OnnxPolicy, resolve_model
 from gapt.models.checkpoint import Header, load, load_policy, save
-from gapt.models.export import export_onnx, export_policy
+from gapt.models.export import export, export_onnx
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, MELODY
@@ -77,14 +77,14 @@ def test_weights_to_share_are_half_the_size_and_play_the_same(policy, tmp_path):
     optimizer = {f"optimizer/0/{name}": t.clone() for name, t in policy.state_dict().items()}
     save(run, Header(model="policy", config=CONFIG, step=7), {**policy.state_dict(), **optimizer})
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
-    export_policy(tmp_path, whole)
-    export_policy(tmp_path, half, half=True)
+    export(tmp_path, whole)
+    export(tmp_path, half, half=True)
     assert half.stat().st_size < 0.6 * whole.stat().st_size < 0.6 * run.stat().st_size
     for name, tensor in load_policy(half).state_dict().items():
         assert torch.equal(tensor, policy.state_dict()[name].half().float())
     assert load(half, "policy")[0].step == 7
     with pytest.raises(UserError, match=r"ends in neither \.onnx nor \.safetensors"):
-        export_policy(tmp_path, tmp_path / "policy.bin")
+        export(tmp_path, tmp_path / "policy.bin")
 
 
 def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):

@@ -34,7 +34,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     if text in shipped_models():
-        return shipped(text, "onnx")
+        return shipped(text)
     path = Path(text)
     if path.suffix != ".onnx" and path.name == text:
         raise UserError(

@@ -22,7 +22,10 @@ from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfi
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
 from gapt.music.chords import VOCABULARY_ID
-from gapt.weights import shipped, shipped_models
+from gapt.weights import shipped_checkpoints
+
+OPTIMIZER = "optimizer/"
+"""What the names of an optimiser's tensors begin with, in checkpoints to resume from."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +52,8 @@ def save(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
         save_file(contiguous, temporary, metadata=metadata)
 
 
-def load(path: Path, model: str) -> tuple[Header, dict[str, Tensor]]:
-    """Read what `save` wrote.
+def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor]]:
+    """Read what `save` wrote; `model`: which network it must hold, if not any.
 
     Raises:
         UserError: no such file, not one of ours, another kind of model, or another vocabulary.
@@ -63,7 +66,7 @@ def load(path: Path, model: str) -> tuple[Header, dict[str, Tensor]]:
         raise UserError(f"no checkpoint at {path}") from None
     except (SafetensorError, KeyError, msgspec.MsgspecError, OSError) as error:
         raise UserError(f"{path} is not a gapt checkpoint ({error})") from None
-    if header.model != model:
+    if header.model != (model or header.model):
         raise UserError(f"{path} holds a {header.model}; a {model} is needed here")
     if header.vocabulary != VOCABULARY_ID:
         raise UserError(
@@ -74,10 +77,10 @@ def load(path: Path, model: str) -> tuple[Header, dict[str, Tensor]]:
 
 
 def checkpoint_path(path: Path) -> Path:
-    """A checkpoint itself, the best one of a run's folder, or that of a shipped model's name."""
+    """A checkpoint itself, the best one of a run's folder, or that of a shipped network's name."""
     if path.is_dir():
         return path / "best.safetensors"
-    return shipped(path.name, "safetensors") if str(path) in shipped_models() else path
+    return shipped_checkpoints().get(str(path), path)
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -122,3 +125,32 @@ def load_contrastive(path: Path) -> ContrastiveJudge:
 def load_discriminative(path: Path) -> DiscriminativeJudge:
     """The discriminative judge at `path`; see `load_model`."""
     return load_model(path, "discriminative", DiscriminativeJudge, JudgeConfig)
+
+
+Judge = ContrastiveJudge | DiscriminativeJudge
+
+
+def load_judges(folder: Path) -> dict[str, Judge]:
+    """The judges in a folder by name, e.g. "contrastive-rhythm-0", in order of name.
+
+    Each is a checkpoint `NAME.safetensors` or a run's folder `NAME`; the name begins with what it
+    is, "contrastive" or "discriminative". Other files are left alone.
+
+    Raises:
+        UserError: there are none, or one cannot be loaded; see `load_model`.
+    """
+    kinds: dict[str, Callable[[Path], Judge]] = {
+        "contrastive": load_contrastive,
+        "discriminative": load_discriminative,
+    }
+    judges: dict[str, Judge] = {}
+    for path in sorted(folder.glob("*")):
+        load_kind = kinds.get(path.name.partition("-")[0].partition(".")[0])
+        if load_kind and (path.is_dir() or path.suffix == ".safetensors"):
+            judges[path.stem] = load_kind(path)
+    if not judges:
+        raise UserError(
+            f"no judges in {folder}: a contrastive one is a file contrastive-0.safetensors there, "
+            "or the folder contrastive-0 of a run"
+        )
+    return judges

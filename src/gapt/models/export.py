@@ -1,4 +1,4 @@
-"""Policies to give away: the weights alone, or an ONNX graph to play with.
+"""Networks to give away: the weights alone, or a policy as an ONNX graph to play with.
 
 The graph makes one step a frame over a cache that the caller keeps; `gapt.live` runs it.
 """
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gapt.errors import UserError
 from gapt.files import replacing
-from gapt.models.checkpoint import checkpoint_path, load, load_policy, save
+from gapt.models.checkpoint import OPTIMIZER, checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
 from gapt.music.chords import VOCABULARY_ID
@@ -42,11 +42,11 @@ class _Step(nn.Module):
         return output.chords, output.melody, new.keys, new.values
 
 
-def export_policy(source: Path, path: Path, *, half: bool = False) -> None:
-    """Write a trained policy as what `path`'s ending says.
+def export(source: Path, path: Path, *, half: bool = False) -> None:
+    """Write a trained network as what `path`'s ending says.
 
     Args:
-        source: a run folder or a checkpoint.
+        source: a run folder or a checkpoint, of a policy if `path` ends in ".onnx".
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
         half: round the weights to 16 bits, half the size; the arithmetic stays in 32.
 
@@ -55,14 +55,16 @@ def export_policy(source: Path, path: Path, *, half: bool = False) -> None:
     """
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
-    policy = load_policy(source)
-    weights = policy.state_dict()
-    if half:
-        weights = {name: weight.half() for name, weight in weights.items()}
+    header, tensors = load(checkpoint_path(source))
+    weights = {
+        name: tensor.half() if half else tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(OPTIMIZER)
+    }
     if path.suffix == ".safetensors":
-        header, _ = load(checkpoint_path(source), "policy")
         save(path, header, weights)
     else:
+        policy = load_policy(source)
         policy.load_state_dict(weights)
         export_onnx(policy, path)
 

@@ -12,7 +12,7 @@ POLICY_PRESETS = {
 
 JUDGE_PRESETS = {
     "tiny": TransformerConfig(dim=32, layers=2, heads=2),
-    "small": TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
+    "small": TransformerConfig(dim=128, layers=3, heads=4),
     "paper": TransformerConfig(dim=512, layers=6, heads=8, dropout=0.1),
 }
 """Encoders of the judges. The published ones have 6 heads, which do not divide their width of 512

@@ -109,6 +109,8 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(batch, frames, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [B, heads, T, D]
         q, k = rotate(q, rotation), rotate(k, rotation)
+        if x.device.type == "cpu":  # where the backward pass of half precision is twice as slow
+            q, k, v = q.float(), k.float(), v.float()
         # No dropout on the weights: with it, CPUs have no fused kernel. The residual has some.
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(y.transpose(1, 2).reshape(batch, frames, dim))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gapt.music.frames import HOLD, Voice
+from gapt.music.chords import CHORD_TONES
+from gapt.music.frames import CHORDS, HOLD, MELODY, NUM_PITCHES, Voice
 
 MASKED = -1e4
 """The logit of an action that cannot be taken: its probability is exactly 0, its log finite."""
+
+_PITCH_CLASSES = {
+    MELODY: np.eye(12)[np.arange(NUM_PITCHES) % 12],
+    CHORDS: CHORD_TONES / np.sqrt(CHORD_TONES.sum(1, keepdims=True)),
+}
+"""Which pitch classes each symbol sounds, as unit vectors [symbols, 12]."""
 
 
 class VoiceEmbedding(nn.Module):
@@ -24,7 +34,7 @@ class VoiceEmbedding(nn.Module):
         self.symbol = None if rhythm else nn.Embedding(voice.symbols + 1, dim)
         self.articulation = nn.Embedding(4, dim)
         if self.symbol:
-            nn.init.normal_(self.symbol.weight, std=0.02)
+            _initialise(self.symbol, voice)
         nn.init.normal_(self.articulation.weight, std=0.02)
 
     def forward(self, states: Tensor) -> Tensor:
@@ -55,3 +65,11 @@ class ActionHead(nn.Module):
         is_hold = torch.arange(logits.shape[-1], device=logits.device) == HOLD
         impossible = ~self.voice.sounds(previous)[..., None] & is_hold
         return logits.masked_fill(impossible, MASKED)
+
+
+def _initialise(embedding: nn.Embedding, voice: Voice) -> None:
+    """Symbols start out alike as far as they share pitch classes, so less is left to learn."""
+    tones = torch.randn(12, embedding.embedding_dim)
+    with torch.no_grad():
+        embedding.weight[:-1] += torch.from_numpy(_PITCH_CLASSES[voice]).float() @ tones
+        embedding.weight *= 0.02 / math.sqrt(2)

@@ -122,7 +122,7 @@ POLICY_RECIPES = {
 ANCHOR_RECIPES = {
     "tiny": LikelihoodRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
     "small": LikelihoodRecipe(
-        transformer=POLICY_PRESETS["small"], steps=2000, batch=32, learning_rate=1e-3
+        transformer=POLICY_PRESETS["small"], steps=1500, batch=32, learning_rate=1e-3
     ),
     "paper": LikelihoodRecipe(
         transformer=POLICY_PRESETS["paper"], steps=13_000, **_PAPER_LIKELIHOOD
@@ -141,7 +141,7 @@ _TINY_JUDGE = JudgeRecipe(
 CONTRASTIVE_RECIPES = {
     "tiny": _TINY_JUDGE,
     "small": JudgeRecipe(
-        transformer=JUDGE_PRESETS["small"], steps=2500, batch=128, learning_rate=1e-3
+        transformer=JUDGE_PRESETS["small"], steps=800, batch=96, learning_rate=1e-3
     ),
     "paper": JudgeRecipe(
         transformer=JUDGE_PRESETS["paper"], steps=8000, batch=196, learning_rate=1e-4
@@ -151,7 +151,7 @@ CONTRASTIVE_RECIPES = {
 DISCRIMINATIVE_RECIPES = {
     "tiny": _TINY_JUDGE,
     "small": JudgeRecipe(
-        transformer=JUDGE_PRESETS["small"], steps=3000, batch=64, learning_rate=1e-3
+        transformer=JUDGE_PRESETS["small"], steps=600, batch=64, learning_rate=1e-3
     ),
     "paper": JudgeRecipe(
         transformer=JUDGE_PRESETS["paper"], steps=3000, batch=128, learning_rate=1e-4

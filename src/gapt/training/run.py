@@ -25,9 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from gapt.errors import UserError
 from gapt.files import replacing
-from gapt.models.checkpoint import Header, load, save
-
-_OPTIMIZER = "optimizer/"
+from gapt.models.checkpoint import OPTIMIZER, Header, load, save
 
 
 class Run:
@@ -139,7 +137,7 @@ class Run:
 def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """An optimiser's state as named tensors: "optimizer/<parameter>/<what>"."""
     return {
-        f"{_OPTIMIZER}{index}/{name}": torch.as_tensor(value)
+        f"{OPTIMIZER}{index}/{name}": torch.as_tensor(value)
         for index, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
@@ -148,8 +146,8 @@ def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def _unflatten(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        if key.startswith(_OPTIMIZER):
-            index, name = key.removeprefix(_OPTIMIZER).split("/")
+        if key.startswith(OPTIMIZER):
+            index, name = key.removeprefix(OPTIMIZER).split("/")
             state.setdefault(int(index), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

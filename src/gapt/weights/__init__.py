@@ -1,8 +1,10 @@
-"""The models that come with the package: a folder each, with a card.
+"""The networks that come with the package: a folder each, with a card.
 
-policy.onnx         to play with (`gapt.live`)
-policy.safetensors  the same weights for torch (`gapt.models.checkpoint`)
-README.md           the card: data and licences, how it was made, measures, limits
+NAME/policy.onnx            to play with (`gapt.live`)
+NAME/policy.safetensors     the same weights for torch (`gapt.models.checkpoint`)
+anchor/anchor.safetensors   the offline anchor
+judges/*.safetensors        the coherence reward models, by name, e.g. contrastive-rhythm-0
+README.md                   the card: data and licences, how it was made, measures, limits
 """
 
 from __future__ import annotations
@@ -11,12 +13,22 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
+JUDGES = _FOLDER / "judges"
+"""The folder of the shipped judges."""
+
 
 def shipped_models() -> list[str]:
-    """The names of the shipped models."""
+    """The names of the shipped policies."""
     return sorted(path.parent.name for path in _FOLDER.glob("*/policy.onnx"))
 
 
-def shipped(name: str, ending: str) -> Path:
-    """A shipped model's file, `ending` being "onnx" or "safetensors"."""
-    return _FOLDER / name / f"policy.{ending}"
+def shipped(name: str) -> Path:
+    """The graph of a shipped policy, to play with."""
+    return _FOLDER / name / "policy.onnx"
+
+
+def shipped_checkpoints() -> dict[str, Path]:
+    """The weights of the shipped policies and of the anchor, by name."""
+    kinds = ("policy", "anchor")
+    found = (path for kind in kinds for path in _FOLDER.glob(f"*/{kind}.safetensors"))
+    return {path.parent.name: path for path in found}
