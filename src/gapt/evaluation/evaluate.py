@@ -24,7 +24,7 @@ from gapt.models.checkpoint import load_policy
 from gapt.models.policy import Policy
 from gapt.training.batches import Batch, spread, stack
 from gapt.training.pretrain import policy_nll
-from gapt.training.rollout import rollout
+from gapt.training.rollout import draw_noise, rollout
 
 FRAMES = 256
 GROUND_TRUTH = "ground truth"
@@ -81,11 +81,12 @@ def evaluate(
 
 def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.ndarray:
     """Chord states [S, T] that a policy plays to a batch's melodies."""
-    generator = torch.Generator().manual_seed(seed)
+    noise = draw_noise(seed, *batch.melody.shape)
     played = []
     for first in range(0, len(batch.melody), _GROUP):
-        melody, _, real = map(torch.from_numpy, batch.rows(first, first + _GROUP))
-        played.append(rollout(policy, melody, real, temperature=temperature, generator=generator))
+        some = slice(first, first + _GROUP)
+        melody, _, real = (torch.from_numpy(array[some]) for array in batch)
+        played.append(rollout(policy, melody, real, noise[some], temperature=temperature))
     return torch.cat(played).numpy()
 
 
