@@ -38,12 +38,12 @@ def test_frame_by_frame_is_all_at_once_and_padding_is_not_seen(anchor):
     real = torch.ones_like(melody, dtype=torch.bool)
     real[1, 30:] = False
     noise = draw_noise(0, 3, 50)
-    chords = rollout(anchor, melody, real, noise)
+    chords = rollout(anchor, melody, real, noise).chords
     assert all(CHORDS.is_valid(row.numpy()) for row in chords)
     # Sampling at temperature near 0 takes the likeliest action that the parallel pass gives.
-    greedy = rollout(anchor, melody, real, noise, temperature=1e-4)
+    greedy = rollout(anchor, melody, real, noise, temperature=1e-4).chords
     likeliest = anchor(melody, greedy, real).argmax(-1)
     assert torch.equal(CHORDS.actions(greedy), likeliest)
     other = torch.where(real, melody, random_states(MELODY, 3, 50, seed=5))
-    again = rollout(anchor, other, real, noise, temperature=1e-4)
+    again = rollout(anchor, other, real, noise, temperature=1e-4).chords
     assert torch.equal(again[1, :30], greedy[1, :30])

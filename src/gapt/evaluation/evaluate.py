@@ -86,7 +86,8 @@ def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.
     for first in range(0, len(batch.melody), _GROUP):
         some = slice(first, first + _GROUP)
         melody, _, real = (torch.from_numpy(array[some]) for array in batch)
-        played.append(rollout(policy, melody, real, noise[some], temperature=temperature))
+        play = rollout(policy, melody, real, noise[some], temperature=temperature)
+        played.append(play.chords)
     return torch.cat(played).numpy()
 
 

@@ -5,6 +5,9 @@ the same question: the contrastive judge compares one vector of the melody with 
 (global harmony); the discriminative judge reads both together, frame by frame (temporal
 coherence). Their rhythm variants see onsets, holds and silence only. Judges see whole windows, both
 ways, and score a batch at once.
+
+A score of a whole window is a mean over its frames passed through a curve, so it can be told, frame
+by frame, where it comes from: `credit` returns the shares. They add up to the score.
 """
 
 from __future__ import annotations
@@ -32,6 +35,17 @@ def _mean(hidden: Tensor, real: Tensor) -> Tensor:
     """The mean over real frames: [B, T, dim], bool [B, T] -> [B, dim]."""
     weights = real[..., None].to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _shares(value: Tensor, slope: Tensor, parts: Tensor, real: Tensor) -> Tensor:
+    """Split `value` [B], a function of the sum of `parts` [B, T], over the real frames.
+
+    Each gets an equal share, plus what its part is above or below the average part, times the
+    function's `slope` [B] there. So the shares, float [B, T], add up to the value.
+    """
+    weights = real / real.sum(1, keepdim=True).clamp(min=1)
+    average = parts.sum(1, keepdim=True) * weights
+    return value[:, None] * weights + slope[:, None] * (parts - average)
 
 
 class ContrastiveJudge(nn.Module):
@@ -70,6 +84,15 @@ class ContrastiveJudge(nn.Module):
         """Cosine similarity of each pair, [B], in -1..1."""
         return (self.embed_melody(melody, real) * self.embed_chords(chords, real)).sum(-1)
 
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """`score`, told by frame of the chords: float32 [B, T] that sums to it."""
+        hidden = self.chord_encoder(self.chord_embedding(chords), real)
+        weights = real / real.sum(1, keepdim=True).clamp(min=1)
+        vectors = (self.chord_out(hidden).float()) * weights[..., None]
+        length = vectors.sum(1).norm(dim=-1).clamp(min=1e-12)
+        along = (vectors @ self.embed_melody(melody, real)[..., None]).squeeze(-1)
+        return along / length[:, None]
+
 
 class DiscriminativeJudge(nn.Module):
     """One encoder over both parts, and the probability that they are of one song."""
@@ -85,9 +108,49 @@ class DiscriminativeJudge(nn.Module):
 
     def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
         """Logits float32 [B] that each pair is real; states int64 [B, T], real bool [B, T]."""
+        return self._parts(melody, chords, real).sum(1)
+
+    def _parts(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """What each frame adds to the logit: float32 [B, T]."""
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
-        return self.out(_mean(self.encoder(x, real), real)).float().squeeze(-1)
+        hidden = self.out(self.encoder(x, real)).float().squeeze(-1)
+        return hidden * real / real.sum(1, keepdim=True).clamp(min=1)
 
     def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
         """P(real) of each pair, [B], in 0..1."""
         return self(melody, chords, real).sigmoid()
+
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """`score`, told by frame: float32 [B, T] that sums to it."""
+        parts = self._parts(melody, chords, real)
+        score = parts.sum(1).sigmoid()
+        return _shares(score, score * (1 - score), parts, real)
+
+
+class Discriminator(nn.Module):
+    """GAPT's co-evolving D: the probability that chords come from the data (section 4).
+
+    It reads the chords alone: hearing the melody too, it overfits and does worse (arXiv
+    2511.17879, table 2). `hears_melody` is for that comparison.
+    """
+
+    def __init__(self, config: TransformerConfig, *, hears_melody: bool = False) -> None:
+        super().__init__()
+        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim)
+        self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if hears_melody else None
+        self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
+        self.out = nn.Linear(config.dim, 1)
+
+    def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """What each frame adds to the logit that the chords are real: float32 [B, T]."""
+        x = self.chord_embedding(chords)
+        if self.melody_embedding:
+            x = x + self.melody_embedding(melody)
+        hidden = self.out(self.encoder(x, real)).float().squeeze(-1)
+        return hidden * real / real.sum(1, keepdim=True).clamp(min=1)
+
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """The adversarial reward -log(1 - D(y)), told by frame: float32 [B, T] that sums to it."""
+        parts = self(melody, chords, real)
+        logit = parts.sum(1)
+        return _shares(F.softplus(logit), logit.sigmoid(), parts, real)

@@ -1,0 +1,96 @@
+"""The arithmetic of post-training: advantages, the clipped objective, divergence, entropy.
+
+Pure functions of tensors, each a few lines, each tested against numbers worked out by hand. Shapes
+are [B, T]: one trajectory a row, one decision a frame; `real` bool [B, T] says which count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Total = Callable[[Tensor], Tensor]
+"""Sums a scalar over the processes that share a batch; the identity where there is one."""
+
+
+def alone(scalar: Tensor) -> Tensor:
+    """The `Total` of a single process."""
+    return scalar
+
+
+def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimates, undiscounted (Schulman et al., arXiv 1506.02438, eq. 16).
+
+    Args:
+        rewards: float [B, T]; what came with each decision.
+        values: float [B, T]; what was expected before it, from there on.
+        real: bool [B, T]; after the last real decision nothing more is to come.
+        decay: lambda.
+
+    Returns:
+        Advantages and returns (advantage + value), float [B, T], 0 where not real.
+    """
+    rewards, values = rewards * real, values * real
+    later = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
+    surprise = rewards + later - values
+    advantages = torch.zeros_like(rewards)
+    running = torch.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.shape[1])):
+        running = surprise[:, t] + decay * running
+        advantages[:, t] = running
+    advantages = advantages * real
+    return advantages, advantages + values
+
+
+def group_advantages(rewards: Tensor, real: Tensor, group: int) -> Tensor:
+    """Dr.GRPO: a trajectory's return less the mean of its group (Liu et al., arXiv 2503.20783).
+
+    Neither divided by the group's deviation nor by the length.
+
+    Args:
+        rewards: float [B, T]; each run of `group` rows answers the same melody.
+        real: bool [B, T].
+        group: trajectories per melody.
+
+    Returns:
+        Advantages float [B, T]: the same for all decisions of a trajectory, 0 where not real.
+    """
+    returns = (rewards * real).sum(1).view(-1, group)
+    return (returns - returns.mean(1, keepdim=True)).view(-1, 1) * real
+
+
+def normalise(advantages: Tensor, real: Tensor, total: Total = alone) -> Tensor:
+    """Mean 0 and deviation 1 over the real decisions of the whole batch; 0 elsewhere."""
+    count = total(real.sum().float())
+    mean = total((advantages * real).sum()) / count
+    variance = total(((advantages - mean).square() * real).sum()) / count
+    return (advantages - mean) / (variance.sqrt() + 1e-8) * real
+
+
+def clipped(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """PPO's surrogate (Schulman et al., arXiv 1707.06347, eq. 7), to be made large.
+
+    Args:
+        ratio: float [B, T]; how much likelier each action has become.
+        advantages: float [B, T].
+        clip: epsilon; beyond 1 +- it nothing more is to be gained.
+    """
+    return torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
+
+
+def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """KL(p || q) over all actions: float [..., A] log-probabilities to float [...], in nats."""
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+def entropy(log_p: Tensor) -> Tensor:
+    """Entropy in nats: float [..., A] log-probabilities to float [...]."""
+    return -(log_p.exp() * log_p).sum(-1)
+
+
+def explained_variance(values: Tensor, returns: Tensor, real: Tensor) -> Tensor:
+    """1 - Var(returns - values) / Var(returns) over real decisions: 1 for a perfect critic."""
+    values, returns = values[real], returns[real]
+    return 1 - (returns - values).var(correction=0) / returns.var(correction=0).clamp(min=1e-12)

@@ -1,0 +1,40 @@
+"""When GAPT's discriminator learns (Wu et al., arXiv 2511.17879, section 4.2).
+
+Left to itself a discriminator wins, and its reward is flat where it has won. So it learns at fixed
+intervals first, and after that only while the policy fools it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The two-phase schedule. It holds no state: what it goes by is the run's log.
+
+    Attributes:
+        first: updates of the policy in the first phase.
+        every: in the first phase, the discriminator learns at each `every`-th of them.
+        threshold: tau; in the second phase it learns when the mean of the last `window`
+            adversarial rewards is above this.
+        window: see `threshold`.
+    """
+
+    first: int = 200
+    every: int = 5
+    threshold: float = 1.0
+    window: int = 3
+
+    def learns(self, update: int, rewards: Sequence[float]) -> bool:
+        """Whether the discriminator learns in the policy's `update`, counted from 0.
+
+        Args:
+            update: the one that is being made.
+            rewards: the mean adversarial reward of every update so far, this one's last.
+        """
+        if update < self.first:
+            return update % self.every == self.every - 1
+        last = rewards[-self.window :]
+        return sum(last) / len(last) > self.threshold
