@@ -1,11 +1,12 @@
-"""What the page and the server say to each other: one JSON text message per WebSocket message.
+"""What a player and the server say to each other: one JSON text message per WebSocket message.
 
-The client says `hello`, the server answers `ready` with the chord of frame 0. From then on the
-client reports the melody of every frame, in order, and the server answers each with the chord of
-the next frame: a report of frame t is answered by the chord of frame t + 1. `temperature` may come
-at any time and is not answered. `error` is the last thing a server says.
+The client says `hello`, the server answers `ready` with a first plan. From then on the client
+reports every frame, in order, once it is final, and the server answers each `melody` with a `plan`:
+the chords that are now committed, and those that it would play next if the melody went on as it
+imagines. Time is counted in frames, sixteenth notes, from 0; the server knows no tempo.
 
-Knows message shapes only; what they mean is `gapt.live.session`'s business.
+Knows message shapes only; what they mean is `gapt.live.session`'s business. docs/protocol.md and
+the page's types are generated from this file (`tests/live/protocol_page.py`).
 """
 
 from __future__ import annotations
@@ -17,49 +18,126 @@ from msgspec import Meta
 
 from gapt.errors import UserError
 
-VERSION = 1
-MAX_MESSAGE = 1024
+VERSION = 2
+MAX_MESSAGE = 16 * 1024
 """Bytes; a longer client message is refused (close code 1009)."""
+MAX_STATES = 128
+"""Frames that one `melody` may report."""
+MAX_LOOKAHEAD = 64
+"""Frames that a plan may reach ahead."""
 
 Frame = Annotated[int, Meta(ge=0)]
 Pitch = Annotated[int, Meta(ge=0, le=127)]
 Heat = Annotated[float, Meta(ge=0, le=2)]
+Reach = Annotated[int, Meta(ge=1, le=MAX_LOOKAHEAD)]
+Name = Annotated[str, Meta(max_length=64)]
 
 
 class Hello(msgspec.Struct, tag="hello", frozen=True, forbid_unknown_fields=True):
-    """Opens a session, which is one take: it starts cold at frame 0.
+    """Opens a session, which is one take and starts cold at frame 0; or takes one up again.
 
-    `model` None is the server's default, and so is `temperature` None; `seed` None is random.
+    What is null is the server's choice; `ready` tells it.
+
+    Attributes:
+        version: of this protocol.
+        model: one of those that the server offers.
+        temperature: how adventurous the chords are, 0 to 2; 0 is always the likeliest chord.
+        seed: the same seed answers the same messages with the same chords; null is random.
+        lookahead: how many frames ahead to plan, the committed ones included.
+        commit: how many of them are final; at most `lookahead`. 1 is the latest that is in time.
+        listen: frames, from 0, in which the chords are silent and the model only listens.
+        resume: the session to go on with, as `ready` named it; the wishes above are then ignored.
+            The server keeps a session for a minute after its connection is lost.
     """
 
     version: int
-    model: Annotated[str, Meta(max_length=64)] | None = None
+    model: Name | None = None
     temperature: Heat | None = None
     seed: Annotated[int, Meta(ge=0, lt=2**32)] | None = None
+    lookahead: Reach | None = None
+    commit: Reach | None = None
+    listen: Annotated[int, Meta(ge=0, le=1024)] = 0
+    resume: Name | None = None
 
 
-class Melody(msgspec.Struct, tag="melody", frozen=True, forbid_unknown_fields=True):
-    """What the player did in `frame`: a rest (`pitch` None), a note's first frame, or a later one.
+class Sounded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a chord player did in one frame: silent (`name` null), struck, or held.
 
-    Frames are reported one by one from 0, none left out.
+    Attributes:
+        name: a chord as a lead sheet names it, or null.
+        onset: struck in this frame; otherwise it is held from the one before.
     """
 
-    frame: Frame
-    pitch: Pitch | None
+    name: Name | None
     onset: bool
 
 
-class Temperature(msgspec.Struct, tag="temperature", frozen=True, forbid_unknown_fields=True):
-    """Samples the chords that follow at another temperature."""
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What happened in one frame.
 
-    value: Heat
+    Attributes:
+        pitch: the melody's MIDI pitch, or null for a rest.
+        onset: whether its note begins in this frame; otherwise it is held from the one before.
+        chord: what chord sounded, where it was not the planned one because the plan came late or
+            was lost; the model then goes on from what was really heard. Null: as planned.
+    """
+
+    pitch: Pitch | None
+    onset: bool
+    chord: Sounded | None = None
 
 
-class Chord(msgspec.Struct, tag="chord", frozen=True):
+class Melody(msgspec.Struct, tag="melody", frozen=True, forbid_unknown_fields=True):
+    """What happened in `frame` and, if there are more `states`, in the frames that follow it.
+
+    Every frame is reported once, in order, as soon as it is final: one at a time while playing,
+    many at once after a lost connection.
+
+    Attributes:
+        frame: of the first state.
+        states: one a frame.
+    """
+
+    frame: Frame
+    states: Annotated[tuple[State, ...], Meta(min_length=1, max_length=MAX_STATES)]
+
+
+class Set(msgspec.Struct, tag="set", frozen=True, forbid_unknown_fields=True):
+    """Changes what is not null, from the next uncommitted chord on; answered by `settings`.
+
+    A new model hears the last frames of the session first, so it goes on where the other stopped.
+
+    Attributes:
+        model: one of those that the server offers.
+        temperature: of the sampling from now on.
+        lookahead: how many frames ahead to plan.
+        commit: how many of them are final; what is final already stays so.
+    """
+
+    model: Name | None = None
+    temperature: Heat | None = None
+    lookahead: Reach | None = None
+    commit: Reach | None = None
+
+
+class Ping(msgspec.Struct, tag="ping", frozen=True, forbid_unknown_fields=True):
+    """Asks for a `pong`, to measure latency and compare clocks.
+
+    Attributes:
+        t: milliseconds on the client's clock, whatever its zero.
+    """
+
+    t: float
+
+
+class Chord(msgspec.Struct, frozen=True):
     """The chord of `frame`.
 
-    `name` None: silence. `onset`: struck in this frame; otherwise it is held from the one before.
-    `name` is written as on a lead sheet; `notes` are MIDI pitches, the bass first.
+    Attributes:
+        frame: the frame.
+        onset: struck in this frame; otherwise it is held from the one before.
+        name: as a lead sheet names it; null is silence.
+        notes: a voicing, MIDI pitches, the bass first.
     """
 
     frame: int
@@ -68,25 +146,88 @@ class Chord(msgspec.Struct, tag="chord", frozen=True):
     notes: tuple[int, ...]
 
 
+class Plan(msgspec.Struct, tag="plan", frozen=True):
+    """The answer to `melody`: what is newly committed, and what is newly imagined.
+
+    Each chord replaces what was said of its frame before; what is not named stays as it was said.
+    A committed chord never changes. The first plan that answers frame t commits everything up to
+    frame t + commit; more plans may follow before the next `melody`, as more is imagined.
+
+    Attributes:
+        frame: the last frame heard; -1 before the first.
+        committed: chords of frames before this one are final.
+        chords: in order of frame, without gaps.
+    """
+
+    frame: int
+    committed: int
+    chords: tuple[Chord, ...]
+
+
+class Settings(msgspec.Struct, tag="settings", frozen=True):
+    """The answer to `set`: how chords are decided from `frame` on.
+
+    Attributes:
+        frame: the first chord that is decided so.
+        model: its name.
+        temperature: of the sampling.
+        lookahead: frames ahead that are planned.
+        commit: how many of them are final.
+    """
+
+    frame: int
+    model: str
+    temperature: float
+    lookahead: int
+    commit: int
+
+
 class Ready(msgspec.Struct, tag="ready", frozen=True):
-    """The session is open; `chord` is that of frame 0."""
+    """The session is open.
+
+    Attributes:
+        version: of this protocol.
+        session: its secret name, for `hello.resume`.
+        frame: the first frame to report: 0, or where a resumed session was interrupted.
+        frames_per_beat: what a frame is.
+        models: the names that may be asked for.
+        settings: how chords are decided.
+        plan: all that is planned from `frame` on.
+    """
 
     version: int
-    model: str
-    models: tuple[str, ...]
-    temperature: float
+    session: str
+    frame: int
     frames_per_beat: int
-    chord: Chord
+    models: tuple[str, ...]
+    settings: Settings
+    plan: Plan
+
+
+class Pong(msgspec.Struct, tag="pong", frozen=True):
+    """The answer to `ping`.
+
+    Attributes:
+        t: as it came.
+        server_time: milliseconds on the server's clock, whatever its zero.
+    """
+
+    t: float
+    server_time: float
 
 
 class Error(msgspec.Struct, tag="error", frozen=True):
-    """Why the server closes the session, in plain words."""
+    """Why the server closes the session.
+
+    Attributes:
+        message: in plain words.
+    """
 
     message: str
 
 
-ClientMessage = Hello | Melody | Temperature
-ServerMessage = Ready | Chord | Error
+ClientMessage = Hello | Melody | Set | Ping
+ServerMessage = Ready | Plan | Settings | Pong | Error
 
 
 class ProtocolError(UserError):
@@ -116,14 +257,14 @@ def decode(text: str) -> ClientMessage:
     Raises:
         ProtocolError: it is too long, no JSON, or none of the messages above.
     """
-    data = text.encode()
+    data = text.encode(errors="surrogatepass")
     if len(data) > MAX_MESSAGE:
         raise ProtocolError(
             f"That message has {len(data)} bytes; at most {MAX_MESSAGE} are read.", 1009
         )
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _refuse_other_version(data)
         raise ProtocolError(f"That message cannot be read: {error}.") from None
 
@@ -132,7 +273,7 @@ def _refuse_other_version(data: bytes) -> None:
     """Another version's hello may have other fields: say that it is the version."""
     try:
         greeting = msgspec.json.decode(data, type=_Greeting)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if greeting.type == "hello":
         check_version(greeting.version)
