@@ -5,18 +5,31 @@
         play(accompanist.chord)            # decided before this frame's melody is known
         accompanist.step(melody_state)
 
-Both players act at once: the chord of frame t was decided from frames before t. The cost of a step
-does not grow with the session, however long it gets. Knows no clock and no sockets.
+Both players act at once: the chord of frame t was decided from frames before t. It can plan more
+than that one frame: it imagines how the melody goes on, with its own melody head, and what it
+would play to that. When the melody goes another way, the plan beyond what is committed is thrown
+away and made again from what was really heard (ReaLJam, arXiv 2502.21267, section 3).
+
+Chance is drawn once a frame and kept. So a plan that is made again changes only where the music
+changes; and with one frame committed, what is played does not depend on how far is planned.
+
+The cost of a step does not grow with the session, however long it gets. Knows no clock, no sockets
+and no threads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from gapt.live.context import Context, Step, decide
 from gapt.live.models import DEFAULT_MODEL, OnnxPolicy, load_model, resolve_model
-from gapt.music.frames import CHORDS, MELODY
+from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE, Voice
+
+_KEPT = 1024
+"""Frames that are remembered: more than any policy's reach and any plan."""
 
 
 def sample(logits: np.ndarray, temperature: float, uniform: float) -> int:
@@ -32,25 +45,59 @@ def sample(logits: np.ndarray, temperature: float, uniform: float) -> int:
     return int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
 
 
+class _Chance:
+    """One uniform number a frame, the same however often it is asked for."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
+        self._numbers = [0.0] * _KEPT
+        self._drawn = 0
+
+    def at(self, frame: int) -> float:
+        while self._drawn <= frame:
+            self._numbers[self._drawn % _KEPT] = self._random.random()
+            self._drawn += 1
+        return self._numbers[frame % _KEPT]
+
+
 class Accompanist:
     """Plays chords along with a melody, frame by frame.
 
     Attributes:
-        frame: the frame about to be played, from 0.
-        chord: the chord state (`gapt.music.frames.CHORDS`) of that frame, already decided.
-        temperature: of the sampling; 0 plays the likeliest chord. May be changed at any time.
+        frame: the frame about to be played, from 0: how many have been heard.
+        committed: chords of frames before this one are final.
+        late: how many frames were heard before their chord was decided; the chord before was held.
+        temperature: of the sampling; 0 plays the likeliest chord.
+        lookahead: frames, from `frame` on, that are planned.
+        commit: how many of them are final.
+        listen: chords are silent before this frame, and one is struck in it.
+
+    `temperature`, `lookahead` and `commit` may be changed at any time; `replan` lets them count for
+    what is planned already but not committed.
     """
 
     def __init__(
-        self, policy: OnnxPolicy, *, temperature: float = 1.0, seed: int | None = None
+        self,
+        policy: OnnxPolicy,
+        *,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        lookahead: int = 1,
+        commit: int = 1,
+        listen: int = 0,
     ) -> None:
-        self.policy = policy
         self.temperature = temperature
-        self._random = np.random.default_rng(seed)
-        self._keys, self._values = policy.empty_cache(1), policy.empty_cache(1)
-        self.frame = 0
-        self._melody = MELODY.start
-        self.chord = self._decide(CHORDS.start)
+        self.lookahead = lookahead
+        self.commit = commit
+        self.listen = listen
+        self.frame = self.committed = self.late = 0
+        self._context = Context(policy)
+        self._incoming: Context | None = None
+        random = np.random.default_rng(seed)
+        self._chord_chance, self._melody_chance = _Chance(random), _Chance(*random.spawn(1))
+        # The states of frame t are at t modulo _KEPT: the past, and then the plan.
+        self._melody = [MELODY.start] * _KEPT
+        self._chords = [CHORDS.start] * _KEPT
 
     @classmethod
     def load(
@@ -59,17 +106,50 @@ class Accompanist:
         *,
         temperature: float = 1.0,
         seed: int | None = None,
+        lookahead: int = 1,
+        commit: int = 1,
+        listen: int = 0,
     ) -> Accompanist:
         """A new session of a shipped model, by name, or of an exported one, by path.
 
         Raises:
             UserError: there is no such model, or it is not one of ours.
         """
-        policy = load_model(resolve_model(model))
-        return cls(policy, temperature=temperature, seed=seed)
+        return cls(
+            load_model(resolve_model(model)),
+            temperature=temperature,
+            seed=seed,
+            lookahead=lookahead,
+            commit=commit,
+            listen=listen,
+        )
+
+    @property
+    def policy(self) -> OnnxPolicy:
+        """Who decides."""
+        return self._context.policy
+
+    @property
+    def chord(self) -> int:
+        """The chord state (`gapt.music.frames.CHORDS`) of `frame`."""
+        while not self.decided:
+            advance([self])
+        return self._chords[self.frame % _KEPT]
+
+    @property
+    def decided(self) -> bool:
+        """Whether all is committed that should be."""
+        return self.committed >= self.frame + self.commit
+
+    @property
+    def plan(self) -> list[int]:
+        """Chord states from `frame` on, as far as they are planned; the first are committed."""
+        planned = min(self._context.frame, self.frame + self.lookahead)
+        end = max(planned, self.committed)
+        return [self._chords[frame % _KEPT] for frame in range(self.frame, end)]
 
     def step(self, melody: int) -> int:
-        """Hear what the melody did in the current frame; go on to the next, and return its chord.
+        """Hear what the melody did in the current frame; plan, and return the next frame's chord.
 
         Args:
             melody: a state of `gapt.music.frames.MELODY`.
@@ -77,28 +157,142 @@ class Accompanist:
         Raises:
             ValueError: no such state, or HOLD of a pitch that does not sound.
         """
-        if not 0 <= melody < MELODY.num_states:
-            raise ValueError(f"melody state {melody} is not in 0..{MELODY.num_states - 1}")
-        if MELODY.is_hold(melody) and (
-            not MELODY.sounds(self._melody) or MELODY.symbol(melody) != MELODY.symbol(self._melody)
-        ):
-            pitch = MELODY.symbol(melody)
-            raise ValueError(f"melody holds pitch {pitch} at frame {self.frame} without an onset")
-        self._melody = melody
-        self.frame += 1
-        self.chord = self._decide(self.chord)
-        return self.chord
+        self.think()  # nobody may have asked for the first chord yet
+        self.hear(melody)
+        self.think()
+        return self._chords[self.frame % _KEPT]
 
-    def _decide(self, previous_chord: int) -> int:
-        decision = self.policy.decide(
-            np.array([self._melody]),
-            np.array([previous_chord]),
-            np.array([self.frame]),
-            self._keys,
-            self._values,
-        )
-        slot = self.frame % self.policy.reach
-        self._keys[:, :, :, slot] = decision.new_keys
-        self._values[:, :, :, slot] = decision.new_values
-        action = sample(decision.chord_logits[0], self.temperature, self._random.random())
-        return int(CHORDS.advance(previous_chord, action))
+    def hear(self, melody: int, chord: int | None = None) -> int:
+        """Take in what happened in the current frame, and go on to the next. Decides nothing.
+
+        Args:
+            melody: a state of `gapt.music.frames.MELODY`.
+            chord: what sounded, if not the chord that was decided. If none was, the one before is
+                held.
+
+        Returns:
+            The chord state that sounded.
+
+        Raises:
+            ValueError: no such states, or HOLD of what does not sound.
+        """
+        here = self.frame % _KEPT
+        _check("melody", MELODY, melody, self._melody[here - 1], self.frame)
+        if chord is not None:
+            _check("chord", CHORDS, chord, self._chords[here - 1], self.frame)
+        if self.frame >= self.committed:
+            self.late += 1
+            self.committed = self.frame + 1
+            if chord is None:
+                chord = int(CHORDS.advance(self._chords[here - 1], HOLD))
+        as_imagined = self._melody[here] == melody
+        self._melody[here] = melody
+        if chord is not None and chord != self._chords[here]:
+            as_imagined = False
+            self._chords[here] = chord
+            self._strike_what_cannot_be_held()
+        self.frame += 1
+        if not as_imagined:
+            self._context.rewind(self.frame)
+        self._context.confirm(self.frame)
+        self._commit()
+        return self._chords[here]
+
+    def _strike_what_cannot_be_held(self) -> None:
+        """After another chord than planned, a committed HOLD may have nothing to hold."""
+        now, after = self.frame % _KEPT, (self.frame + 1) % _KEPT
+        planned = self._chords[after]
+        if self.committed > self.frame + 1 and not _follows(CHORDS, planned, self._chords[now]):
+            self._chords[after] = CHORDS.on(int(CHORDS.symbol(planned)))
+
+    def think(self) -> None:
+        """Decide and plan all that is to be."""
+        while self.due:
+            advance([self])
+
+    def replan(self) -> None:
+        """Throw away what is planned but not committed."""
+        self._context.rewind(max(self.committed, self.frame))
+
+    def switch(self, policy: OnnxPolicy) -> None:
+        """Let another policy decide, as soon as it has heard the last frames (its reach).
+
+        Until then the present one goes on.
+        """
+        self._incoming = Context(policy, max(0, self.frame - policy.reach))
+        self._enter()
+
+    @property
+    def switching(self) -> bool:
+        """Whether another policy is still catching up."""
+        return self._incoming is not None
+
+    @property
+    def due(self) -> Step | None:
+        """The model step to make next: for a decision, else for a new policy, else for the plan."""
+        context = self._context
+        if self.decided and self._incoming is not None:
+            context = self._incoming
+        elif context.frame >= self.frame + self.lookahead:
+            return None
+        before = (context.frame - 1) % _KEPT
+        if context.frame == context.first:
+            return Step(context, MELODY.start, CHORDS.start, imagined=False)
+        imagined = context.frame > self.frame
+        return Step(context, self._melody[before], self._chords[before], imagined)
+
+    def take(self, step: Step, chord_logits: np.ndarray, melody_logits: np.ndarray) -> None:
+        """Go on from a step that `due` asked for: masked logits, float32 [actions] each."""
+        if step.context is not self._context:
+            self._enter()
+            return
+        frame = step.context.frame - 1
+        here = frame % _KEPT
+        if frame >= self.committed:
+            self._chords[here] = self._choose(frame, step.chord, chord_logits)
+        if frame >= self.frame:
+            action = sample(melody_logits, 1.0, self._melody_chance.at(frame))
+            self._melody[here] = int(MELODY.advance(step.melody, action))
+        self._commit()
+
+    def _choose(self, frame: int, before: int, logits: np.ndarray) -> int:
+        if frame < self.listen:
+            return SILENCE
+        if frame == self.listen > 0:
+            # A policy that has heard itself be silent for long would stay so.
+            logits = logits.copy()
+            logits[SILENCE] = -np.inf
+        action = sample(logits, self.temperature, self._chord_chance.at(frame))
+        return int(CHORDS.advance(before, action))
+
+    def _commit(self) -> None:
+        reached = min(self._context.frame, self.frame + self.commit)
+        self.committed = max(self.committed, reached)
+
+    def _enter(self) -> None:
+        """Let the incoming policy take over once it has caught up."""
+        if self._incoming is not None and self._incoming.frame == self.frame:
+            self._context, self._incoming = self._incoming, None
+
+
+def advance(accompanists: Sequence[Accompanist]) -> None:
+    """Make the step that is due for each of several accompanists, all of them by one policy."""
+    steps = [step for accompanist in accompanists if (step := accompanist.due)]
+    logits = decide(steps)
+    for accompanist, step, chords, melody in zip(accompanists, steps, *logits, strict=True):
+        accompanist.take(step, chords, melody)
+
+
+def _follows(voice: Voice, state: int, before: int) -> bool:
+    """Whether `state` may come after `before`: HOLD only continues what sounds."""
+    if not voice.is_hold(state):
+        return True
+    return bool(voice.sounds(before)) and voice.symbol(before) == voice.symbol(state)
+
+
+def _check(what: str, voice: Voice, state: int, before: int, frame: int) -> None:
+    if not 0 <= state < voice.num_states:
+        raise ValueError(f"{what} state {state} is not in 0..{voice.num_states - 1}")
+    if not _follows(voice, state, before):
+        symbol = voice.symbol(state)
+        raise ValueError(f"{what} holds {symbol} at frame {frame}, which does not sound")

@@ -7,7 +7,9 @@ the cache belongs to whoever plays.
 from __future__ import annotations
 
 import json
+import math
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +66,7 @@ class Decision(NamedTuple):
 
 
 class OnnxPolicy:
-    """A policy on ONNX Runtime, one thread, safe to share between sessions.
+    """A policy on ONNX Runtime, one thread a call, safe to share between sessions and threads.
 
     Attributes:
         reach: frames of the past that a decision sees directly; the cache's ring has as many.
@@ -93,11 +95,22 @@ class OnnxPolicy:
         self._layers: int = config["layers"]
         self._heads: int = config["heads"]
         self._size: int = config["dim"] // config["heads"]
+        self._local = threading.local()
 
     def empty_cache(self, sessions: int) -> np.ndarray:
         """Keys, or values, of sessions that begin: float32 [layers, B, heads, reach, size]."""
         shape = (self._layers, sessions, self._heads, self.reach, self._size)
         return np.zeros(shape, dtype=np.float32)
+
+    def scratch(self, sessions: int) -> tuple[np.ndarray, np.ndarray]:
+        """Keys and values like `empty_cache`'s, to be filled: the calling thread's, used again."""
+        shape = (self._layers, sessions, self._heads, self.reach, self._size)
+        size = math.prod(shape)
+        if getattr(self._local, "size", 0) < size:
+            self._local.size = size
+            self._local.arrays = [np.empty(size, dtype=np.float32) for _ in range(2)]
+        keys, values = (array[:size].reshape(shape) for array in self._local.arrays)
+        return keys, values
 
     def decide(
         self,

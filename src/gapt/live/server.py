@@ -1,12 +1,9 @@
 """The page and its WebSocket, on one port.
 
-The event loop only moves messages. All model steps run in one worker thread, a step at a time and
-first come first served: a session has at most one message in work, so nobody waits for more than
-one step (1 to 2 ms) of each other player. Models are loaded in other threads, so that a newcomer
-does not hold up those who play. An engine that steps many sessions as one batch would take that
-thread's place.
+A connection decodes messages, keeps to its limits, and leaves the rest to the engine. A session
+outlives a lost connection for a while, so that its player can take it up again.
 
-Knows sockets, threads and HTTP; nothing of music.
+Knows sockets and HTTP; nothing of music, and of models only who offers them.
 """
 
 from __future__ import annotations
@@ -16,10 +13,11 @@ import contextlib
 import errno
 import ipaddress
 import mimetypes
+import secrets
 import socket
 import threading
 import webbrowser
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from pathlib import Path
 
 import uvicorn
@@ -28,33 +26,29 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gapt.errors import UserError
-from gapt.live.models import DEFAULT_MODEL, resolve_model
-from gapt.live.protocol import VERSION, Error, Hello, Melody, ProtocolError, decode, encode
+from gapt.live.access import SafeHeaders, TokenRequired, same_origin
+from gapt.live.accompanist import Accompanist
+from gapt.live.engine import Engine, Seat
+from gapt.live.line import Line
+from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
+from gapt.live.protocol import Hello, ProtocolError
 from gapt.live.session import Offer, Session
 from gapt.weights import shipped_models
 
 PAGE = Path(__file__).parent / "page"
-MAX_SESSIONS = 16
+MAX_SESSIONS = 256
 HELLO_TIMEOUT = 10.0
 """Seconds that a new connection may stay without a hello."""
 IDLE_TIMEOUT = 15 * 60.0
-"""Seconds without any message after which a session is closed."""
+"""Seconds without any message but pings after which a session is closed."""
+RESUME_WINDOW = 60.0
+"""Seconds that a session waits for its player after its connection was lost."""
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1", "[::1]"]
-_HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'none'; "
-        b"frame-ancestors 'none'; object-src 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    # The files change with the installed version, not with their names.
-    (b"cache-control", b"no-cache"),
-]
+_FAREWELLS = (1000, 1001)
+"""Close codes by which a client says that it will not be back (RFC 6455, section 7.4.1)."""
 
 
 class Stage:
@@ -62,114 +56,142 @@ class Stage:
 
     def __init__(self, offer: Offer):
         self._offer = offer
-        self._model_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self._sessions = 0
+        self._engine = Engine()
+        self._seats: dict[str, Seat] = {}
+        self._lost: dict[Seat, asyncio.TimerHandle] = {}
+        """Sessions whose players may come back, longest lost first."""
+        self._connections = 0
 
     async def endpoint(self, websocket: WebSocket) -> None:
         """Serve one WebSocket until it closes; whatever its player sends stays its own affair."""
-        # Any web page may try to open a WebSocket to localhost; only ours may.
-        host = websocket.headers.get("host", "")
-        if websocket.headers.get("origin") not in (f"http://{host}", f"https://{host}"):
+        if not same_origin(websocket):
             await websocket.close()  # before acceptance this is HTTP 403
             return
         await websocket.accept()
-        self._sessions += 1
+        self._connections += 1
+        line = Line(websocket)
         try:
             with contextlib.suppress(WebSocketDisconnect):
-                await self._serve(websocket)
+                await self._serve(line)
         except UserError as error:
             code = error.code if isinstance(error, ProtocolError) else 1011
-            await _say_goodbye(websocket, str(error), code)
+            await line.say_goodbye(str(error), code)
         finally:
-            self._sessions -= 1
+            self._connections -= 1
 
-    async def _serve(self, websocket: WebSocket) -> None:
-        if self._sessions > MAX_SESSIONS:
+    async def _serve(self, line: Line) -> None:
+        if self._connections > MAX_SESSIONS:
             raise ProtocolError("All seats are taken: try again later.", 1013)
-        hello = decode(await _receive(websocket, HELLO_TIMEOUT))
+        hello = await line.receive(HELLO_TIMEOUT)
         if not isinstance(hello, Hello):
             raise ProtocolError("The first message must be a hello.")
-        session = await asyncio.to_thread(Session, hello, self._offer)
-        await websocket.send_text(encode(session.ready()))
-        loop = asyncio.get_running_loop()
+        seat = self._seat(hello)
+        say = seat.say = line.outbox.put_nowait
+        self._engine.join(seat)
+        lost = False
+        try:
+            await _first_to_fail(self._read(line, seat), line.write())
+        except WebSocketDisconnect as closed:
+            lost = closed.code not in _FAREWELLS
+        finally:
+            if seat.say is say:  # else its player has another connection by now
+                seat.say = None
+                self._await(seat) if lost else self._forget(seat)
+
+    async def _read(self, line: Line, seat: Seat) -> None:
         while True:
-            message = decode(await _receive(websocket, IDLE_TIMEOUT))
-            for answer in await loop.run_in_executor(self._model_thread, session.receive, message):
-                await websocket.send_text(encode(answer))
+            self._engine.receive(seat, await line.receive(IDLE_TIMEOUT))
+
+    def _seat(self, hello: Hello) -> Seat:
+        if hello.resume is None:
+            return self._new_seat(hello)
+        seat = self._seats.get(hello.resume)
+        if seat is None:
+            raise ProtocolError("That session is over; begin another.", 1008)
+        if seat.say:
+            seat.say(ProtocolError("The session goes on in another connection.", 1008))
+        else:
+            self._lost.pop(seat).cancel()
+        seat.session.resume()
+        return seat
+
+    def _new_seat(self, hello: Hello) -> Seat:
+        if len(self._seats) >= MAX_SESSIONS:
+            if not self._lost:
+                raise ProtocolError("All seats are taken: try again later.", 1013)
+            self._forget(next(iter(self._lost)))
+        seat = Seat(Session(hello, self._offer))
+        self._seats[seat.session.id] = seat
+        return seat
+
+    def _await(self, seat: Seat) -> None:
+        loop = asyncio.get_running_loop()
+        self._lost[seat] = loop.call_later(RESUME_WINDOW, self._forget, seat)
+
+    def _forget(self, seat: Seat) -> None:
+        self._engine.leave(seat)
+        del self._seats[seat.session.id]
+        if seat in self._lost:
+            self._lost.pop(seat).cancel()
 
 
-async def _receive(websocket: WebSocket, timeout: float) -> str:
+async def _first_to_fail(*coroutines: Coroutine[None, None, None]) -> None:
+    """Run these, which never return, until one raises; the others end with it."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
-        message = await asyncio.wait_for(websocket.receive(), timeout)
-    except TimeoutError:
-        raise ProtocolError("Nothing came for a while: the session is closed.", 1001) from None
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005))
-    text = message.get("text")
-    if text is None:
-        raise ProtocolError("Messages are JSON text, not binary.", 1003)
-    return text
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _say_goodbye(websocket: WebSocket, reason: str, code: int) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the player left first
-        await websocket.send_text(encode(Error(reason)))
-        await websocket.close(code)
-
-
-class _SafeHeaders:
-    """Adds `_HEADERS` to every HTTP response."""
-
-    def __init__(self, app: ASGIApp):
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-def application(offer: Offer, hosts: list[str] | None = None) -> Starlette:
+def application(
+    offer: Offer, hosts: list[str] | None = None, token: str | None = None
+) -> Starlette:
     """The web application.
 
     Args:
         offer: the models that players may choose from.
         hosts: names under which it may be asked for, any if None. Names are checked so that no
             foreign domain that points to this address (DNS rebinding) counts as our own page.
+        token: what players must bring, if anything.
     """
     mimetypes.add_type("text/javascript", ".js")  # some Windows registries say text/plain
+    middleware = [
+        Middleware(SafeHeaders),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"], www_redirect=False),
+    ]
+    if token:
+        middleware.append(Middleware(TokenRequired, token=token))
     return Starlette(
         routes=[
             WebSocketRoute("/session", Stage(offer).endpoint),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
-        middleware=[
-            Middleware(_SafeHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"], www_redirect=False),
-        ],
+        middleware=middleware,
     )
 
 
 def make_offer(model: str | None, temperature: float) -> Offer:
     """The shipped models and, if `model` is a file, that one under its own name.
 
+    All are loaded now: a broken file is refused before the first player arrives, and players may
+    change from one to another while they play.
+
     Raises:
         UserError: no such model, or a file that is no model.
     """
-    models = {name: resolve_model(name) for name in shipped_models()}
+    paths = {name: resolve_model(name) for name in shipped_models()}
     name = model or DEFAULT_MODEL
-    if name not in models:
+    if name not in paths:
         path = resolve_model(name)
         name = path.stem
-        models[name] = path
-    # Refuse a broken file now, not when the first player arrives; and play one frame, so that the
-    # first player's first frame does not pay for what is set up only once.
-    offer = Offer(models, name, temperature)
-    Session(Hello(VERSION), offer).receive(Melody(frame=0, pitch=None, onset=False))
-    return offer
+        paths[name] = path
+    models = {name: load_model(path) for name, path in paths.items()}
+    for policy in models.values():  # what is set up only once is not for the first player to wait
+        Accompanist(policy).think()
+    return Offer(models, name, temperature)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -180,7 +202,7 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(
@@ -188,6 +210,9 @@ def bind(host: str, port: int) -> socket.socket:
                 f"Choose another with --port, or --port 0 for any free one."
             ) from None
         raise UserError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+    # Two messages in a row must not wait for each other's receipt (40 ms); connections inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve(host: str, port: int, model: str | None, temperature: float, open_browser: bool) -> None:
@@ -202,15 +227,22 @@ def serve(host: str, port: int, model: str | None, temperature: float, open_brow
         address = ipaddress.ip_address(listener.getsockname()[0])
         name = "localhost" if address.is_unspecified else host
         url = f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}/"
+        token = None if address.is_loopback else secrets.token_urlsafe(16)
+        if token:
+            url += f"?token={token}"
         print(f"Play at {url} (Ctrl-C ends)", flush=True)
-        if not address.is_loopback:
-            print(f"Anyone on your network can connect: you asked for --host {host}.", flush=True)
+        if token:
+            print(
+                "Other machines can connect, with this link only: it holds the key. Put this "
+                "machine's name in place of 'localhost' there.",
+                flush=True,
+            )
         if open_browser:
             # A text-mode browser would block; the socket already listens, so none comes too early.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         hosts = [*LOOPBACK_NAMES, host] if address.is_loopback else None
         config = uvicorn.Config(
-            application(offer, hosts),
+            application(offer, hosts, token),
             log_level="warning",
             access_log=False,
             lifespan="off",
