@@ -14,6 +14,7 @@ import typer
 
 from gapt import __version__
 from gapt.errors import UserError, did_you_mean
+from gapt.weights import JUDGES
 
 app = typer.Typer(
     help="A live chord partner, and the training system behind it.",
@@ -189,6 +190,11 @@ def _export(
     write(run, out, half=half)
 
 
+JudgesFolder = Annotated[
+    Path, typer.Option("--judges", help="Folder of judges; left out: the shipped ones.")
+]
+
+
 @app.command("evaluate")
 def _evaluate(
     system: Annotated[
@@ -196,18 +202,26 @@ def _evaluate(
         typer.Option("--system", help="NAME=PATH of a run or checkpoint, or a shipped model."),
     ],
     corpus: CorpusFolder,
-    out: Annotated[Path, typer.Option("--out", help="Folder for results.json and results.md.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and sound.")],
     split: Annotated[str, typer.Option(help="test, ood, or all.")] = "test",
+    scenario: Annotated[
+        str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
+    ] = "cold",
     songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
     seeds: Annotated[str, typer.Option(help="Seeds of the sampling, separated by commas.")] = "0",
     temperature: Annotated[float, typer.Option(min=0.01, help="Of the sampling.")] = 0.99,
+    anchor: Annotated[
+        Path, typer.Option(help="Run or checkpoint of the anchor; left out: the shipped one.")
+    ] = Path("anchor"),
+    judges: JudgesFolder = JUDGES,
+    audio: Annotated[int, typer.Option(min=0, help="Songs to render as WAV.")] = 0,
 ) -> None:
     """Let systems play along with held-out melodies, and measure what they play."""
-    if split not in ("test", "ood", "all"):
-        raise UserError(f"--split is '{split}'. {did_you_mean(split, ('test', 'ood', 'all'))}")
     systems = dict(item.partition("=")[::2] for item in system)
     if not all(systems.values()):
         raise UserError("--system takes NAME=PATH, e.g. --system mle=runs/mle")
+    splits = _choices("--split", split, ("test", "ood"))
+    scenarios = _choices("--scenario", scenario, ("cold", "primed", "perturbed", "long"))
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError:
@@ -219,11 +233,24 @@ def _evaluate(
         {name: Path(path) for name, path in systems.items()},
         Corpus.load(corpus),
         out,
-        splits=("test", "ood") if split == "all" else (split,),
+        anchor=anchor,
+        judges=judges,
+        splits=splits,
+        scenarios=scenarios,
         songs=songs,
         seeds=numbers,
         temperature=temperature,
+        audio=audio,
     )
+
+
+def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
+    """Some of `known`, separated by commas, or "all"."""
+    chosen = list(known) if text == "all" else text.split(",")
+    for choice in chosen:
+        if choice not in known:
+            raise UserError(f"{option} is '{choice}'. {did_you_mean(choice, (*known, 'all'))}")
+    return chosen
 
 
 @bench.command("decision")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import wave
 
 import msgspec
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
+from gapt.evaluation.measures import Play
+from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH
+from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import Header, save
+from gapt.models.judges import ContrastiveJudge, JudgeConfig
 from gapt.models.policy import Policy
-from gapt.models.presets import POLICY_PRESETS
+from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.music.frames import CHORDS
-from gapt.training.batches import Batch
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +28,82 @@ def policy():
     return Policy(POLICY_PRESETS["tiny"]).eval()
 
 
-def test_rows_are_complete_and_repeatable(policy, tunes, tmp_path):
-    path = tmp_path / "p.safetensors"
-    save(
-        path, Header(model="policy", config=msgspec.to_builtins(policy.config)), policy.state_dict()
-    )
-    options = {"splits": ["test"], "songs": 2, "seeds": [0, 1], "temperature": 0.99}
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory, policy):
+    """A folder of tiny untrained networks: policy, anchor, and judges/."""
+    folder = tmp_path_factory.mktemp("networks")
+    made = {
+        "policy": policy,
+        "anchor": Anchor(POLICY_PRESETS["tiny"]),
+        "judges/contrastive-rhythm-0": ContrastiveJudge(
+            JudgeConfig(transformer=JUDGE_PRESETS["tiny"], rhythm=True)
+        ),
+        "judges/contrastive-0": ContrastiveJudge(JudgeConfig(transformer=JUDGE_PRESETS["tiny"])),
+    }
+    for name, network in made.items():
+        kind = name.rpartition("/")[2].partition("-")[0]
+        header = Header(model=kind, config=msgspec.to_builtins(network.config))
+        save(folder / f"{name}.safetensors", header, network.state_dict())
+    return folder
+
+
+@pytest.fixture
+def options(networks):
+    return {
+        "systems": {"untrained": networks / "policy.safetensors"},
+        "anchor": networks / "anchor.safetensors",
+        "judges": networks / "judges",
+        "splits": ["test"],
+        "scenarios": ["cold"],
+        "songs": 2,
+        "seeds": [0, 1],
+        "temperature": 0.99,
+    }
+
+
+def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
+    options["scenarios"] = ["cold", "primed"]
     for out in ("first", "again"):
-        evaluate({"untrained": path}, Corpus.load(tunes), tmp_path / out, **options)
+        evaluate(corpus=Corpus.load(tunes), out=tmp_path / out, **options)
     results = json.loads((tmp_path / "first" / "results.json").read_text())
     again = json.loads((tmp_path / "again" / "results.json").read_text())
     assert results["rows"] == again["rows"]
-    rows = {(row["system"], row["measure"]): row for row in results["rows"]}
-    assert rows["ground truth", "harmony"]["mean"] > 0.7
+    rows = {(row["system"], row["scenario"], row["measure"]): row for row in results["rows"]}
+    assert set(rows) == {
+        (system, scenario, measure)
+        for system in (GROUND_TRUTH, ANCHOR, "untrained")
+        for scenario in ("cold", "primed")
+        for measure in COLUMNS
+        if (system, measure) != (GROUND_TRUTH, "nll")
+    }
+    assert rows[GROUND_TRUTH, "cold", "harmony"]["mean"] > 0.7
+    assert rows[GROUND_TRUTH, "cold", "onset_emd"]["mean"] == 0
     # An untrained policy spreads evenly over its actions.
-    assert rows["untrained", "nll"]["mean"] == pytest.approx(math.log(CHORDS.num_actions), abs=0.3)
+    evenly = math.log(CHORDS.num_actions)
+    assert rows["untrained", "primed", "nll"]["mean"] == pytest.approx(evenly, abs=0.3)
     for row in results["rows"]:
-        assert row["low"] <= row["high"]
-        assert (row["split"], row["scenario"], row["songs"], row["seeds"]) == (
-            "test", "cold", 2, [0, 1]
-        )  # fmt: skip
-    assert "| test | untrained |" in (tmp_path / "first" / "results.md").read_text()
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert (row["split"], row["songs"], row["seeds"]) == ("test", 2, [0, 1])
+    assert [len(line["harmony"]) for line in results["harmony_by_beat"]] == [64] * 3 + [56] * 3
+    assert list(results["judges"]) == ["contrastive-0"]
+    assert len(results["judges"]["contrastive-0"]) == 64
+    report = (tmp_path / "first" / "results.md").read_text()
+    assert "| test | cold | untrained |" in report
+    for line in report.splitlines():
+        if line.startswith("!["):
+            assert (tmp_path / "first" / line.partition("](")[2].rstrip(")")).stat().st_size > 5000
+    assert report.count("![") == 10
+
+
+def test_examples_can_be_heard(options, tunes, tmp_path):
+    evaluate(corpus=Corpus.load(tunes), out=tmp_path, audio=1, **options)
+    folder = tmp_path / "audio" / "test-cold"
+    names = {path.stem for path in folder.glob("*.wav")}
+    assert names == {"1-ground-truth", "1-anchor-sees-the-future", "1-untrained"}
+    with wave.open(str(folder / "1-ground-truth.wav")) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+        assert file.getnframes() / file.getframerate() > 20  # 64 beats at 120 a minute: 32 s
+    assert 20_000 < np.abs(sound).max() < 32_768
 
 
 def test_simulated_players_do_not_see_the_future(policy):
@@ -54,15 +113,39 @@ def test_simulated_players_do_not_see_the_future(policy):
     other[:, 25:] = rng.integers(1, 129, (4, 15))
     real = np.ones_like(melody, dtype=bool)
     first, second = (
-        simulate(policy, Batch(m, np.zeros_like(m), real), seed=0, temperature=1.0)
+        simulate(policy, Play(m, np.zeros_like(m), real), 0, seed=0, temperature=1.0).chords
         for m in (melody, other)
     )
     assert np.array_equal(first[:, :26], second[:, :26])
     assert all(CHORDS.is_valid(row) for row in first)
 
 
-def test_a_split_without_songs_is_named(tunes, tmp_path):
-    with pytest.raises(UserError, match="no songs of split 'ood'"):
-        evaluate(
-            {}, Corpus.load(tunes), tmp_path, splits=["ood"], songs=4, seeds=[0], temperature=1.0
-        )
+def test_given_chords_are_played_before_the_policy_goes_on(policy):
+    melody = np.zeros((3, 24), dtype=np.int64)
+    true = np.full_like(melody, CHORDS.hold(5))
+    true[:, 0] = CHORDS.on(5)
+    whole = Play(melody, true, np.ones_like(melody, dtype=bool))
+    played = simulate(policy, whole, given=10, seed=0, temperature=1.0).chords
+    assert np.array_equal(played[:, :10], true[:, :10])
+    assert not np.array_equal(played, true)
+    assert all(CHORDS.is_valid(row) for row in played)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"splits": ["ood"]}, "no songs of split 'ood'"),
+        ({"scenarios": ["long"]}, "has the 512 frames"),
+    ],
+)
+def test_songs_that_are_not_there_are_named(options, tunes, tmp_path, changed, message):
+    with pytest.raises(UserError, match=message):
+        evaluate(corpus=Corpus.load(tunes), out=tmp_path, **(options | changed))
+
+
+def test_networks_that_are_not_there_are_named(options, tunes, tmp_path):
+    corpus = Corpus.load(tunes)
+    with pytest.raises(UserError, match=r"no judges in .*contrastive-0\.safetensors"):
+        evaluate(corpus=corpus, out=tmp_path, **(options | {"judges": tmp_path}))
+    with pytest.raises(UserError, match=r"no checkpoint at .*--anchor takes a run"):
+        evaluate(corpus=corpus, out=tmp_path, **(options | {"anchor": tmp_path / "nothing"}))

@@ -1,16 +1,16 @@
-"""`gapt evaluate`: systems play along with held-out melodies, cold; what they play is measured.
+"""`gapt evaluate`: systems play along with held-out melodies; what they play is measured.
 
-Writes `results.json`, a flat list of rows, and `results.md`, the table that people read.
+Lets them play, and turns measures into rows. `gapt.evaluation.scenarios` says what is played,
+`gapt.evaluation.report` what is written.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,20 +18,21 @@ from rich.progress import track
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.evaluation.measures import MEASURES, Measure, Play, onset_emd
-from gapt.files import replacing
-from gapt.models.checkpoint import load_policy
+from gapt.evaluation.diversity import diversity_judge, embed, vendi
+from gapt.evaluation.listening import render
+from gapt.evaluation.measures import MEASURES, Measure, Play, onset_emd, ratio
+from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, Chapter, write
+from gapt.evaluation.scenarios import SCENARIOS
+from gapt.models.anchor import Anchor
+from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.policy import Policy
-from gapt.training.batches import Batch, spread, stack
-from gapt.training.pretrain import policy_nll
+from gapt.training.pretrain import anchor_nll, policy_nll
 from gapt.training.rollout import draw_noise, rollout
 
-FRAMES = 256
-GROUND_TRUTH = "ground truth"
 _RESAMPLES = 1000
 _GROUP = 128  # songs that play at once
 
-_RATIO = MEASURES["harmony"].reduce
+Player = Policy | Anchor
 
 
 def evaluate(
@@ -39,103 +40,137 @@ def evaluate(
     corpus: Corpus,
     out: Path,
     *,
+    anchor: Path,
+    judges: Path,
     splits: Sequence[str],
+    scenarios: Sequence[str],
     songs: int,
     seeds: Sequence[int],
     temperature: float,
+    audio: int = 0,
 ) -> None:
-    """Simulate live play of `systems` over held-out melodies, and write the figures to `out`.
+    """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
 
-    Each song is cut to its first 256 frames, and every system hears the same songs. A row's
-    `mean` and `std` are over seeds; `low` and `high` bound the middle 95 % of a bootstrap over
-    songs of the first seed.
+    The songs' own chords and the anchor stand beside them. In a scenario every system hears the
+    same songs. A row's `mean` and `std` are over seeds. `low` and `high` are as far from the mean
+    as the middle 95 % of a bootstrap over songs reach from their own mean: for a bootstrap leaves
+    songs out, and so lowers counts and entropies by itself.
+
+    Args:
+        systems: policies by the names to give them: runs, checkpoints, or names of shipped models.
+        anchor: the offline anchor, likewise.
+        judges: the folder of the judge that measures diversity.
+        splits, scenarios: of the corpus; of `SCENARIOS`.
+        songs: of a split, at most.
+        audio: how many examples of each system to render as sound.
 
     Raises:
-        UserError: a system cannot be loaded, or a split has no songs.
+        UserError: a network cannot be loaded, or a split has no songs that a scenario can use.
     """
-    policies = {name: load_policy(path) for name, path in systems.items()}
-    rows: list[dict[str, object]] = []
+    players: dict[str, Player] = {ANCHOR: _load_anchor(anchor)}
+    players |= {name: load_policy(path) for name, path in systems.items()}
+    judge_name, judge = diversity_judge(judges)
+    chapters = []
     for split in splits:
-        chosen = spread(corpus.select(split=split), songs)
-        if not chosen:
+        available = corpus.select(split=split)
+        if not available:
             raise UserError(f"no songs of split '{split}' in this corpus folder")
-        batch = stack(chosen, [0] * len(chosen), FRAMES)
-        about = {"split": split, "scenario": "cold", "songs": len(chosen), "seeds": list(seeds)}
-        truth = Play(*batch)
-        measures = {**MEASURES, "onset_emd": onset_emd(truth)}
-        rows += [{"system": GROUND_TRUTH, **about, **row} for row in _figures(measures, [truth])]
-        for name, policy in policies.items():
-            plays = [
-                truth._replace(chords=simulate(policy, batch, seed, temperature))
-                for seed in track(seeds, f"{name} on {split}", transient=True)
-            ]
-            nll = Measure(partial(_nll_statistics, policy), _RATIO)
-            figures = [*_figures(measures, plays), *_figures({"nll": nll}, [truth])]
-            rows += [{"system": name, **about, **row} for row in figures]
-    results = {"command": shlex.join(["gapt", *sys.argv[1:]]), "rows": rows}
-    with replacing(out / "results.json") as temporary:
-        temporary.write_text(json.dumps(results, indent=1))
-    with replacing(out / "results.md") as temporary:
-        temporary.write_text(table(rows))
+        for scenario in scenarios:
+            scene = SCENARIOS[scenario]
+            whole = scene.play(available, songs)
+            plays = {GROUND_TRUTH: [scene.measured(whole)]}
+            for name, player in players.items():
+                plays[name] = [
+                    scene.measured(simulate(player, whole, scene.given, seed, temperature))
+                    for seed in track(seeds, f"{name}, {scenario}, {split}", transient=True)
+                ]
+            measures = {
+                **MEASURES,
+                "vendi": vendi(judge),
+                "onset_emd": onset_emd(plays[GROUND_TRUTH][0]),
+            }
+            about = {
+                "split": split, "scenario": scenario, "songs": len(whole.melody),
+                "seeds": list(seeds),
+            }  # fmt: skip
+            rows = []
+            for name, by_seed in plays.items():
+                found = _figures(measures, by_seed)
+                if name in players:
+                    nll = Measure(partial(_nll_statistics, players[name], scene.given), ratio)
+                    found += _figures({"nll": nll}, [whole])
+                rows += [{"system": name, **about, **figures} for figures in found]
+            embeddings = {name: embed(judge, by_seed[0]) for name, by_seed in plays.items()}
+            chapters.append(Chapter(split, scenario, rows, plays, embeddings))
+            render(out / "audio" / f"{split}-{scenario}", plays, audio)
+    judge_file = find_judges(judges)[judge_name].read_bytes()
+    write(out, chapters, {judge_name: hashlib.sha256(judge_file).hexdigest()})
 
 
-def simulate(policy: Policy, batch: Batch, seed: int, temperature: float) -> np.ndarray:
-    """Chord states [S, T] that a policy plays to a batch's melodies."""
-    noise = draw_noise(seed, *batch.melody.shape)
+def _load_anchor(path: Path) -> Anchor:
+    try:
+        return load_anchor(path)
+    except UserError as error:
+        raise UserError(f"{error}; --anchor takes a run that 'gapt train anchor' made") from None
+
+
+def simulate(player: Player, whole: Play, given: int, seed: int, temperature: float) -> Play:
+    """What a player plays to the melodies of `whole`, after `given` frames of the chords there."""
+    noise = draw_noise(seed, *whole.melody.shape)
     played = []
-    for first in range(0, len(batch.melody), _GROUP):
+    for first in range(0, len(whole.melody), _GROUP):
         some = slice(first, first + _GROUP)
-        melody, _, real = (torch.from_numpy(array[some]) for array in batch)
-        play = rollout(policy, melody, real, noise[some], temperature=temperature)
-        played.append(play.chords)
-    return torch.cat(played).numpy()
+        melody, chords, real = (torch.from_numpy(array[some]) for array in whole)
+        out = rollout(
+            player, melody, real, noise[some], temperature=temperature, given=chords[:, :given]
+        )
+        played.append(out.chords)
+    return whole._replace(chords=torch.cat(played).numpy())
 
 
 @torch.no_grad()
-def _nll_statistics(policy: Policy, truth: Play) -> np.ndarray:
-    """Chord negative log-likelihood of the true chords, and real frames, a song: [S, 2]."""
+def _nll_statistics(player: Player, given: int, truth: Play) -> np.ndarray:
+    """Chord negative log-likelihood of the true chords, and measured frames, a song: [S, 2]."""
+    nll = anchor_nll if isinstance(player, Anchor) else policy_nll
     parts = []
     for first in range(0, len(truth.melody), _GROUP):
         rows = (array[first : first + _GROUP] for array in truth)
         melody, chords, real = map(torch.from_numpy, rows)
-        chord_nll = policy_nll(policy, melody, chords, real)["chord_nll"]
-        parts.append(torch.stack([(chord_nll * real).sum(1), real.sum(1)], dim=1))
+        chord_nll = nll(player, melody, chords, real)["chord_nll"]
+        counted = real[:, given:]
+        parts.append(torch.stack([(chord_nll[:, given:] * counted).sum(1), counted.sum(1)], dim=1))
     return torch.cat(parts).numpy().astype(float)
 
 
-def _figures(measures: Mapping[str, Measure], plays: Sequence[Play]) -> list[dict[str, object]]:
-    """Each measure's mean and deviation over plays, one a seed, and its bootstrap over songs."""
-    figures: list[dict[str, object]] = []
+def _figures(measures: Mapping[str, Measure], plays: Sequence[Play]) -> list[dict[str, Any]]:
+    """Each measure's mean and deviation over plays, one a seed, and its bootstrap over songs.
+
+    None where there is nothing to measure.
+    """
+    figures = []
     songs = len(plays[0].chords)
     rng = np.random.default_rng(0)
     picks = rng.multinomial(songs, np.full(songs, 1 / songs), size=_RESAMPLES)
     for name, measure in measures.items():
         statistics = [measure.statistics(play) for play in plays]
         by_seed = np.array([measure.reduce(part.sum(0)) for part in statistics])
-        low, high = np.nanpercentile(measure.reduce(picks @ statistics[0]), [2.5, 97.5])
+        resampled = measure.reduce(picks @ statistics[0])
+        resampled = resampled[~np.isnan(resampled)]
+        low, high = np.nan, np.nan
+        if len(resampled):
+            moved = by_seed.mean() + resampled - resampled.mean()
+            low, high = np.percentile(moved, [2.5, 97.5]).clip(min=0)  # no measure is negative
         figures.append(
             {
                 "measure": name,
-                "mean": float(by_seed.mean()),
-                "std": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0,
-                "low": float(low),
-                "high": float(high),
+                "mean": _number(by_seed.mean()),
+                "std": _number(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0,
+                "low": _number(low),
+                "high": _number(high),
             }
         )
     return figures
 
 
-def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """The rows as Markdown: one line a system and split, one column a measure."""
-    measures = list(dict.fromkeys(str(row["measure"]) for row in rows))
-    lines: dict[tuple[object, object], dict[str, str]] = {}
-    for row in rows:
-        cells = lines.setdefault((row["split"], row["system"]), {})
-        deviation = f" ± {row['std']:.3f}" if row["std"] else ""
-        cells[str(row["measure"])] = f"{row['mean']:.3f}{deviation}"
-    head = ["split", "system", *(name.replace("_", " ") for name in measures)]
-    text = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for (split, system), cells in lines.items():
-        line = [str(split), str(system), *(cells.get(measure, "") for measure in measures)]
-        text.append(f"| {' | '.join(line)} |")
-    return "\n".join(text) + "\n"
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -60,7 +60,7 @@ def harmony(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
         Shares [...]; NaN where no frame counts.
     """
     both = MELODY.sounds(melody) & CHORDS.sounds(chords)
-    return _ratio(_counts(_in_chord(melody, chords), both))
+    return ratio(_counts(_in_chord(melody, chords), both))
 
 
 def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -73,7 +73,19 @@ def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     Returns:
         Shares [...]; NaN where the melody is silent throughout.
     """
-    return _ratio(_counts(_in_chord(melody, chords), MELODY.sounds(melody)))
+    return ratio(_counts(_in_chord(melody, chords), MELODY.sounds(melody)))
+
+
+def harmony_by_beat(play: Play) -> np.ndarray:
+    """`harmony` counted in every beat: [S, beats, 2], the frames that hit, and those that count.
+
+    Sum over songs, then divide: few songs have something in a given beat.
+    """
+    melody, chords = np.where(play.real, play.melody, SILENCE), play.chords
+    both = MELODY.sounds(melody) & CHORDS.sounds(chords)
+    songs = len(melody)
+    beats = [x.reshape(songs, -1, FRAMES_PER_BEAT) for x in (_in_chord(melody, chords), both)]
+    return _counts(*beats)
 
 
 def _in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -87,15 +99,16 @@ def _counts(hits: np.ndarray, of: np.ndarray) -> np.ndarray:
     return np.stack([hits.sum(-1), of.sum(-1)], axis=-1).astype(float)
 
 
-def _ratio(counts: np.ndarray) -> np.ndarray:
+def ratio(counts: np.ndarray) -> np.ndarray:
+    """Hits over what was counted, [..., 2] -> [...]; NaN where nothing was."""
     hits, of = counts[..., 0], counts[..., 1]
     return np.where(of > 0, hits / np.maximum(of, 1e-12), np.nan)
 
 
-def _per_song(ratio: np.ndarray) -> np.ndarray:
-    """The statistics [S, 2] of a mean over the songs in which a ratio [S] is defined."""
-    defined = ~np.isnan(ratio)
-    return np.stack([np.where(defined, ratio, 0.0), defined], axis=-1).astype(float)
+def _per_song(shares: np.ndarray) -> np.ndarray:
+    """The statistics [S, 2] of a mean over the songs in which a share [S] is defined."""
+    defined = ~np.isnan(shares)
+    return np.stack([np.where(defined, shares, 0.0), defined], axis=-1).astype(float)
 
 
 def _harmony_statistics(play: Play) -> np.ndarray:
@@ -124,7 +137,7 @@ def _onset_statistics(play: Play) -> np.ndarray:
     return _counts(onsets, play.real / _FRAMES_PER_BAR)
 
 
-def _chord_counts(play: Play) -> np.ndarray:
+def chord_counts(play: Play) -> np.ndarray:
     """How many frames each chord sounds in each song, [S, NUM_CHORDS]."""
     songs = np.arange(len(play.chords))[:, None] * CHORDS.symbols
     cells = (songs + CHORDS.symbol(play.chords))[_sounding(play)]
@@ -140,7 +153,7 @@ def _entropy(counts: np.ndarray) -> np.ndarray:
     return np.where(total[..., 0] > 0, -(shares * logs).sum(-1), np.nan)
 
 
-def _duration_counts(play: Play) -> np.ndarray:
+def duration_counts(play: Play) -> np.ndarray:
     """How many chords of each song last how many frames, [S, T + 1]; entry 0 stays 0."""
     songs, frames = play.chords.shape
     counts = np.zeros((songs, frames + 1))
@@ -180,21 +193,22 @@ def onset_emd(truth: Play) -> Measure:
     def distance(counts: np.ndarray) -> np.ndarray:
         total = counts.sum(-1, keepdims=True)
         played = counts.cumsum(-1) / np.maximum(total, 1e-12)
-        apart = np.abs(played - reference.cumsum() / reference.sum()).sum(-1)
-        return np.where(total[..., 0] > 0, apart, np.nan)
+        wanted = reference.cumsum() / max(reference.sum(), 1e-12)
+        apart = np.abs(played - wanted).sum(-1)
+        return np.where((total[..., 0] > 0) & (reference.sum() > 0), apart, np.nan)
 
     return Measure(_interval_counts, distance)
 
 
 MEASURES: dict[str, Measure] = {
-    "harmony": Measure(_harmony_statistics, _ratio),
-    "harmony_strict": Measure(_strict_statistics, _ratio),
-    "chord_entropy": Measure(_chord_counts, _entropy),
-    "distinct_chords": Measure(_chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
-    "pitch_classes_per_chord": Measure(_density_statistics, _ratio),
-    "changes_per_bar": Measure(_onset_statistics, _ratio),
-    "silent_share": Measure(_silent_statistics, _ratio),
-    "duration_entropy": Measure(_duration_counts, _entropy),
+    "harmony": Measure(_harmony_statistics, ratio),
+    "harmony_strict": Measure(_strict_statistics, ratio),
+    "chord_entropy": Measure(chord_counts, _entropy),
+    "distinct_chords": Measure(chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
+    "pitch_classes_per_chord": Measure(_density_statistics, ratio),
+    "changes_per_bar": Measure(_onset_statistics, ratio),
+    "silent_share": Measure(_silent_statistics, ratio),
+    "duration_entropy": Measure(duration_counts, _entropy),
 }
 """The figures that frames alone give:
 
@@ -207,5 +221,6 @@ changes_per_bar: chord onsets in 16 frames.
 silent_share: frames without a chord.
 duration_entropy: of the chords' durations in frames, in nats: rhythmic diversity.
 
-`onset_emd` makes one more, which needs the data to compare with.
+`onset_emd` makes one more, which needs the data to compare with; `gapt.evaluation.diversity` the
+Vendi score, which needs a judge.
 """

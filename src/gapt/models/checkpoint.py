@@ -130,27 +130,44 @@ def load_discriminative(path: Path) -> DiscriminativeJudge:
 Judge = ContrastiveJudge | DiscriminativeJudge
 
 
-def load_judges(folder: Path) -> dict[str, Judge]:
-    """The judges in a folder by name, e.g. "contrastive-rhythm-0", in order of name.
+_JUDGE_LOADERS: dict[str, Callable[[Path], Judge]] = {
+    "contrastive": load_contrastive,
+    "discriminative": load_discriminative,
+}
+
+
+def find_judges(folder: Path) -> dict[str, Path]:
+    """The checkpoints of the judges in a folder by name, e.g. "contrastive-rhythm-0", in order.
 
     Each is a checkpoint `NAME.safetensors` or a run's folder `NAME`; the name begins with what it
     is, "contrastive" or "discriminative". Other files are left alone.
 
     Raises:
-        UserError: there are none, or one cannot be loaded; see `load_model`.
+        UserError: there are none.
     """
-    kinds: dict[str, Callable[[Path], Judge]] = {
-        "contrastive": load_contrastive,
-        "discriminative": load_discriminative,
+    found = {
+        path.stem: checkpoint_path(path)
+        for path in sorted(folder.glob("*"))
+        if _judge_kind(path.stem) in _JUDGE_LOADERS
+        and (path.is_dir() or path.suffix == ".safetensors")
     }
-    judges: dict[str, Judge] = {}
-    for path in sorted(folder.glob("*")):
-        load_kind = kinds.get(path.name.partition("-")[0].partition(".")[0])
-        if load_kind and (path.is_dir() or path.suffix == ".safetensors"):
-            judges[path.stem] = load_kind(path)
-    if not judges:
+    if not found:
         raise UserError(
             f"no judges in {folder}: a contrastive one is a file contrastive-0.safetensors there, "
             "or the folder contrastive-0 of a run"
         )
-    return judges
+    return found
+
+
+def _judge_kind(name: str) -> str:
+    return name.partition("-")[0]
+
+
+def load_judges(folder: Path) -> dict[str, Judge]:
+    """The judges that `find_judges` finds, by name.
+
+    Raises:
+        UserError: there are none, or one cannot be loaded; see `load_model`.
+    """
+    found = find_judges(folder)
+    return {name: _JUDGE_LOADERS[_judge_kind(name)](path) for name, path in found.items()}

@@ -71,17 +71,15 @@ def rollout(
     chords = torch.empty_like(melody)
     log_probs = sight.new_empty(melody.shape, dtype=torch.float32)
     noise = noise.to(melody.device)
-    led = 0 if given is None else given.shape[1]
+    given = chords[:, :0] if given is None else given
     for t in range(frames):
         filled = min(reach, -(-t // _CHUNK) * _CHUNK)
         seen = Cache(cache.keys[:, :, :, :filled], cache.values[:, :, :, :filled])
         logits, new = player.decide(sight[:, t], before, melody.new_full((batch,), t), seen)
         cache.write(t, new)
         log_p = (logits / temperature).log_softmax(-1)
-        if given is not None and t < led:
-            actions = CHORDS.actions(given[:, t])
-        else:
-            actions = sample(log_p, noise[:, t])
+        is_given = t < given.shape[1]
+        actions = CHORDS.actions(given[:, t]) if is_given else sample(log_p, noise[:, t])
         log_probs[:, t] = log_p.gather(-1, actions[:, None]).squeeze(1)
         before = chords[:, t] = CHORDS.advance(before, actions)
     return Rollout(melody, chords, real, log_probs)

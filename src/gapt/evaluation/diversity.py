@@ -1,0 +1,70 @@
+"""Diversity: how many different kinds of chord sequences there are, as a judge hears them.
+
+The first full-input contrastive judge turns chord sequences into unit vectors; the Vendi score
+(Friedman and Dieng, arXiv 2210.02410) counts how many directions they take. Scores compare only if
+made with the same judge, of equally many sequences, equally long.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.linalg import eigh
+from vendi_score import vendi as vendi_score
+
+from gapt.errors import UserError
+from gapt.evaluation.measures import Measure, Play, ratio
+from gapt.models.checkpoint import find_judges, load_contrastive
+from gapt.models.judges import ContrastiveJudge
+
+_GROUP = 128  # songs that are heard at once
+
+
+def diversity_judge(folder: Path) -> tuple[str, ContrastiveJudge]:
+    """The first full-input contrastive judge of a folder, and its name.
+
+    Raises:
+        UserError: there is none, or it cannot be loaded.
+    """
+    for name, path in find_judges(folder).items():
+        if name.startswith("contrastive"):
+            judge = load_contrastive(path)
+            if not judge.config.rhythm:
+                return name, judge
+    raise UserError(f"no contrastive judge in {folder} that hears pitch, such as contrastive-0")
+
+
+@torch.no_grad()
+def embed(judge: ContrastiveJudge, play: Play) -> np.ndarray:
+    """Unit vectors float64 [S, dim] of a play's chord sequences."""
+    parts = []
+    for first in range(0, len(play.chords), _GROUP):
+        some = slice(first, first + _GROUP)
+        chords, real = torch.from_numpy(play.chords[some]), torch.from_numpy(play.real[some])
+        parts.append(judge.embed_chords(chords, real))
+    return torch.cat(parts).double().numpy()
+
+
+def vendi(judge: ContrastiveJudge) -> Measure:
+    """The Vendi score of the songs' chords, 1 (all alike) to the number of songs."""
+    return Measure(
+        lambda play: vendi_statistics(embed(judge, play)), lambda sums: np.exp(ratio(sums))
+    )
+
+
+def vendi_statistics(embeddings: np.ndarray) -> np.ndarray:
+    """What each song adds to the sums that make the Vendi score: [S, 2] of unit vectors [S, dim].
+
+    With C the mean of x x' over the vectors x, the score is exp(-tr C log C): the exp of the mean
+    of -x' (log C) x, so a sum over songs like other measures. A bootstrap of these sums leaves C
+    as it is: that is the infinitesimal jackknife (Jaeckel, 1972), which says how the score would
+    vary with other songs. Drawing songs again, as a plain bootstrap does, adds no new direction and
+    so only lowers the score.
+    """
+    score = vendi_score.score_dual(embeddings, normalize=False)
+    values, vectors = eigh(embeddings.T @ embeddings / len(embeddings))
+    surprise = -((embeddings @ vectors) ** 2 @ np.log(np.maximum(values, 1e-12)))
+    log_score = np.log(score) + surprise - surprise.mean()
+    return np.stack([log_score, np.ones_like(log_score)], axis=-1)

@@ -1,0 +1,189 @@
+"""The figures of an evaluation, from plain arrays. A system looks the same in each of them.
+
+Knows no model and no corpus; `gapt.evaluation.rolls` draws the music itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, cycle
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from gapt.music.frames import FRAMES_PER_BEAT
+
+# Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # not as many as colours, so pairs come late again
+_WIDTH = 9.0  # inches
+LONGEST = 32  # frames; chords of two bars or more are counted together
+
+
+class Style(NamedTuple):
+    """How a system looks."""
+
+    colour: str
+    marker: str
+
+
+def styles(systems: Sequence[str]) -> dict[str, Style]:
+    """Looks for systems; the first two are the ground truth, black, and the anchor, grey."""
+    fixed = [Style("black", "*"), Style("#8a8a8a", "p")]
+    looks = chain(fixed, map(Style, cycle(_COLOURS), cycle(_MARKERS)))
+    return dict(zip(systems, looks, strict=False))
+
+
+def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str, Style]) -> Figure:
+    """Harmony against diversity, with 95 % intervals over songs, and the Pareto front.
+
+    Below the front a system that plays live has as much of both or more.
+
+    Args:
+        points: by system, its rows of harmony and of diversity.
+        styles: by system; the first two, truth and anchor, are no part of the front.
+    """
+    figure, axes = _figure(5.2)
+    # Who never plays has no harmony.
+    shown = {name: rows for name, rows in points.items() if rows[0]["mean"] is not None}
+    for name, (harmony, diversity) in shown.items():
+        colour, marker = styles[name]
+        x, y = harmony["mean"], diversity["mean"]
+        axes.plot([harmony["low"], harmony["high"]], [y, y], color=colour, lw=1.2)
+        axes.plot([x, x], [diversity["low"], diversity["high"]], color=colour, lw=1.2)
+        axes.plot(x, y, marker, color=colour, ms=9 if marker != "*" else 13, mec="white", zorder=3)
+        axes.annotate(name, (x, y), (7, 7), textcoords="offset points", color=colour)
+    axes.margins(0.15)
+    left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
+    live = [name for name in list(points)[2:] if name in shown]
+    if front := pareto_front([tuple(row["mean"] for row in shown[name]) for name in live]):
+        x, y = zip((left, front[0][1]), *front, (front[-1][0], bottom), strict=True)
+        axes.step(x, y, where="pre", color="#999999", lw=1, ls="--", zorder=0)
+        axes.fill_between(x, y, bottom, step="pre", color="#f6f6f6", zorder=-1)
+        axes.set_xlim(left)
+        axes.set_ylim(bottom)
+    axes.set_xlabel("harmony: share of melody frames whose note is in the chord")
+    axes.set_ylabel("diversity: Vendi score")
+    return figure
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (x, y) of which no other has more of one and no less of the other, by x."""
+    front: list[tuple[float, float]] = []
+    for point in sorted(set(points), reverse=True):
+        if not front or point[1] > front[-1][1]:
+            front.append(point)
+    return front[::-1]
+
+
+def over_beats(
+    harmony: Mapping[str, np.ndarray], styles: Mapping[str, Style], given: int, jump: int | None
+) -> Figure:
+    """Harmony per beat.
+
+    Args:
+        harmony: shares [beats], by system.
+        styles: by system.
+        given: how many beats were played before the first of these.
+        jump: the number of beats before the melody jumps; None: it does not.
+    """
+    figure, axes = _figure(4.2)
+    for name, shares in harmony.items():
+        beats = np.arange(len(shares)) + given + 1
+        axes.plot(beats, shares, color=styles[name].colour, lw=1.6, label=name)
+    if jump is not None:
+        axes.axvline(jump + 0.5, color="#777777", ls="--", lw=1)
+        axes.annotate(
+            "the melody jumps by six semitones", (jump + 0.5, 1), (4, -4), va="top",
+            xycoords=("data", "axes fraction"), textcoords="offset points", color="#555555",
+        )  # fmt: skip
+    axes.set_xlabel("beat")
+    axes.set_ylabel("harmony")
+    axes.set_ylim(0, 1)
+    axes.margins(x=0.01)
+    _legend(figure, axes)
+    return figure
+
+
+def durations(counts: Mapping[str, np.ndarray], styles: Mapping[str, Style]) -> Figure:
+    """How long chords last: a histogram for each system, the first system's outlined in all.
+
+    Args:
+        counts: chords that last t frames, [t], by system.
+        styles: by system.
+    """
+    shares = {}
+    for name, count in counts.items():
+        folded = np.append(count[1:LONGEST], count[LONGEST:].sum())
+        shares[name] = folded / max(folded.sum(), 1)
+    figure, panels = _panels(len(shares), height=1.25, columns=1)
+    beats = np.arange(1, LONGEST + 1) / FRAMES_PER_BEAT
+    outline, *_ = shares.values()
+    for axes, (name, share) in zip(panels, shares.items(), strict=True):
+        axes.bar(beats, share, width=0.2, color=styles[name].colour)
+        edges = np.append(beats, beats[-1] + 0.25) - 0.125
+        axes.stairs(outline, edges, color="black", lw=0.8)
+        axes.set_title(name, color=styles[name].colour, loc="left", fontsize=10, pad=2)
+        axes.set_xlim(0, beats[-1] + 0.25)
+    ticks = range(0, LONGEST // FRAMES_PER_BEAT + 1)
+    panels[-1].set_xticks(ticks, [*map(str, ticks[:-1]), f"≥{ticks[-1]}"])
+    panels[-1].set_xlabel("beats that a chord lasts")
+    figure.supylabel("share of chords", fontsize=10)
+    return figure
+
+
+def embedding_map(embeddings: Mapping[str, np.ndarray], styles: Mapping[str, Style]) -> Figure:
+    """Where each system's chord sequences lie among those of all: one t-SNE, a panel a system.
+
+    Args:
+        embeddings: [S, dim], by system.
+        styles: by system.
+    """
+    joined = np.concatenate(list(embeddings.values()))
+    perplexity = min(30.0, (len(joined) - 1) / 3)
+    places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(joined)
+    columns = min(4, len(embeddings))
+    figure, panels = _panels(len(embeddings), height=_WIDTH / columns, columns=columns)
+    ends = np.cumsum([len(rows) for rows in embeddings.values()])
+    own = np.split(places, ends[:-1])
+    for axes, name, mine in zip(panels, embeddings, own, strict=True):
+        axes.scatter(places[:, 0], places[:, 1], s=3, color="#dddddd", lw=0)
+        axes.scatter(mine[:, 0], mine[:, 1], s=6, color=styles[name].colour, lw=0)
+        axes.set_title(name, color=styles[name].colour, fontsize=10)
+        axes.set_axis_off()
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    _clean(axes)
+    axes.grid(color="#eeeeee")
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _panels(count: int, height: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """Panels that share their axes; of the grid's places only `count` are used."""
+    lines = -(-count // columns)
+    figure = Figure(figsize=(_WIDTH, height * lines + 0.4), layout="constrained")
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.remove()
+    for axes in grid[:count]:
+        _clean(axes)
+    return figure, list(grid[:count])
+
+
+def _clean(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Above the axes, so that it hides nothing."""
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
+    )

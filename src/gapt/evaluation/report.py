@@ -1,0 +1,132 @@
+"""What an evaluation leaves behind: `results.json`, `results.md`, and the figures."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gapt.evaluation import plots, rolls
+from gapt.evaluation.measures import Play, duration_counts, harmony_by_beat
+from gapt.evaluation.scenarios import SCENARIOS
+from gapt.files import replacing
+from gapt.music.frames import FRAMES_PER_BEAT
+
+GROUND_TRUTH = "ground truth"
+ANCHOR = "anchor (sees the future)"
+COLUMNS = (
+    "harmony", "harmony_strict", "vendi", "chord_entropy", "distinct_chords",
+    "pitch_classes_per_chord", "changes_per_bar", "silent_share", "onset_emd", "duration_entropy",
+    "nll",
+)  # fmt: skip
+
+Row = Mapping[str, Any]
+
+
+class Chapter(NamedTuple):
+    """One scenario on one split.
+
+    Attributes:
+        rows: one a system and measure; see `gapt.evaluation.evaluate`.
+        plays: what was measured, by system; one play a seed.
+        embeddings: of the first play's chords, [S, dim], by system.
+    """
+
+    split: str
+    scenario: str
+    rows: Sequence[Row]
+    plays: Mapping[str, Sequence[Play]]
+    embeddings: Mapping[str, np.ndarray]
+
+
+def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> None:
+    """Write everything to the folder `out`; `judges`: checksums of the judges used, by name."""
+    rows = [row for chapter in chapters for row in chapter.rows]
+    by_beat = [
+        {
+            "system": name, "split": chapter.split, "scenario": chapter.scenario,
+            "harmony": [None if np.isnan(share) else share for share in _by_beat(plays).tolist()],
+        }
+        for chapter in chapters
+        for name, plays in chapter.plays.items()
+    ]  # fmt: skip
+    results = {
+        "command": shlex.join(["gapt", *sys.argv[1:]]),
+        "judges": judges,
+        "rows": rows,
+        "harmony_by_beat": by_beat,
+    }
+    with replacing(out / "results.json") as temporary:
+        temporary.write_text(json.dumps(results, indent=1, allow_nan=False))
+    text = [table(rows, _mean_and_deviation), _INTERVALS, table(rows, _interval)]
+    for chapter in chapters:
+        text.append(f"## {chapter.split}, {chapter.scenario}\n")
+        for title, figure in _figures(chapter).items():
+            name = f"{chapter.split}-{chapter.scenario}-{title.replace(' ', '-')}.png"
+            with replacing(out / name) as temporary:
+                figure.savefig(temporary, format="png", dpi=150)
+            text.append(f"![{title}]({name})\n")
+    with replacing(out / "results.md") as temporary:
+        temporary.write_text("\n".join(text))
+
+
+_INTERVALS = "95 % intervals over songs:\n"
+
+
+def table(rows: Sequence[Row], cell: Callable[[Row], str]) -> str:
+    """The rows as Markdown: one line a split, scenario and system, one column a measure."""
+    lines: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in rows:
+        cells = lines.setdefault((row["split"], row["scenario"], row["system"]), {})
+        cells[row["measure"]] = cell(row)
+    head = ["split", "scenario", "system", *(name.replace("_", " ") for name in COLUMNS)]
+    text = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for about, cells in lines.items():
+        line = [*about, *(cells.get(measure, "") for measure in COLUMNS)]
+        text.append(f"| {' | '.join(line)} |")
+    return "\n".join(text) + "\n"
+
+
+def _mean_and_deviation(row: Row) -> str:
+    if row["mean"] is None:
+        return "–"
+    return f"{row['mean']:.3f}" + (f" ± {row['std']:.3f}" if row["std"] else "")
+
+
+def _interval(row: Row) -> str:
+    return "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+
+
+def _by_beat(plays: Sequence[Play]) -> np.ndarray:
+    """Harmony in every beat, float [beats], over the songs of all plays together."""
+    hits, counted = sum(harmony_by_beat(play).sum(0) for play in plays).T
+    return np.where(counted > 0, hits / np.maximum(counted, 1), np.nan)
+
+
+def _figures(chapter: Chapter) -> dict[str, Figure]:
+    scene = SCENARIOS[chapter.scenario]
+    firsts = {name: plays[0] for name, plays in chapter.plays.items()}
+    styles = plots.styles(list(firsts))
+    points = {
+        name: [
+            next(row for row in chapter.rows if (row["system"], row["measure"]) == (name, measure))
+            for measure in ("harmony", "vendi")
+        ]
+        for name in firsts
+    }
+    by_beat = {name: _by_beat(plays) for name, plays in chapter.plays.items()}
+    durations = {name: duration_counts(play).sum(0) for name, play in firsts.items()}
+    jump = None if scene.jump is None else scene.jump // FRAMES_PER_BEAT
+    return {
+        "harmony and diversity": plots.plane(points, styles),
+        "harmony per beat": plots.over_beats(by_beat, styles, scene.given // FRAMES_PER_BEAT, jump),
+        "chord durations": plots.durations(durations, styles),
+        "chord embeddings": plots.embedding_map(chapter.embeddings, styles),
+        "one melody": rolls.piano_rolls(firsts, styles),
+    }

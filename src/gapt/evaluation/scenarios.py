@@ -1,0 +1,89 @@
+"""Scenarios: which songs are played to the systems, and from where on their chords are measured.
+
+Knows no model. A scenario gives every system the same melodies and the same frames to be measured
+in, so rows of one scenario can be compared; those of two cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gapt.corpora.store import Song
+from gapt.errors import UserError
+from gapt.evaluation.measures import Play
+from gapt.music.frames import (
+    CHORDS,
+    FRAMES_PER_BEAT,
+    MAX_TRANSPOSITION,
+    MELODY,
+    Voice,
+    transpose_chords,
+    transpose_melody,
+)
+from gapt.training.batches import spread, stack
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How a system is tried (Wu et al., arXiv 2511.17879, section 5).
+
+    Attributes:
+        frames: songs are played from their first frame, at most this long.
+        at_least: songs of fewer frames are left out.
+        given: for so many frames the true chords are played; they are not measured.
+        jump: the frame from which on everything is six semitones higher; None: nowhere.
+    """
+
+    frames: int = 256
+    at_least: int = 1
+    given: int = 0
+    jump: int | None = None
+
+    def play(self, songs: list[Song], count: int) -> Play:
+        """At most `count` of the songs with their own chords: states [S, frames].
+
+        Raises:
+            UserError: no song is long enough.
+        """
+        long = [song for song in songs if len(song.frames) >= self.at_least]
+        if not long:
+            raise UserError(
+                f"none of the {len(songs)} songs of this split has the {self.at_least} frames "
+                "that the scenario needs; choose another scenario, or prepare longer songs"
+            )
+        chosen = spread(long, count)
+        melody, chords, real = stack(chosen, [0] * len(chosen), self.frames)
+        if self.jump is not None:
+            up, at = MAX_TRANSPOSITION, self.jump
+            melody[:, at:] = transpose_melody(cut(MELODY, melody, at), up)
+            chords[:, at:] = transpose_chords(cut(CHORDS, chords, at), up)
+        return Play(melody, chords, real)
+
+    def measured(self, play: Play) -> Play:
+        """What of a play is measured: states [S, frames - given]."""
+        first = self.given
+        return Play(
+            cut(MELODY, play.melody, first), cut(CHORDS, play.chords, first), play.real[:, first:]
+        )
+
+
+_BEATS = FRAMES_PER_BEAT
+
+SCENARIOS = {
+    "cold": Scenario(),
+    "primed": Scenario(given=8 * _BEATS, at_least=16 * _BEATS),
+    "perturbed": Scenario(jump=16 * _BEATS, at_least=32 * _BEATS),
+    "long": Scenario(frames=512, at_least=512),
+}
+"""cold: nothing is known. primed: the first 8 beats have the true chords. perturbed: from beat 17
+on the melody is six semitones higher. long: 512 frames, more than a model reaches back."""
+
+
+def cut(voice: Voice, states: np.ndarray, first: int) -> np.ndarray:
+    """States [S, T - first] from frame `first` on; a symbol cut in two begins anew (ON)."""
+    rest = states[:, first:].copy()
+    starts = rest[:, 0]
+    rest[:, 0] = np.where(voice.is_hold(starts), 1 + voice.symbol(starts), starts)
+    return rest
