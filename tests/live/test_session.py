@@ -5,7 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapt.errors import UserError
-from gapt.live.protocol import VERSION, Hello, Melody, ProtocolError, Temperature
+from gapt.live.protocol import (
+    VERSION,
+    Hello,
+    Melody,
+    Plan,
+    ProtocolError,
+    Ready,
+    Set,
+    Settings,
+    Sounded,
+    State,
+)
 from gapt.live.server import make_offer
 from gapt.live.session import Session
 from gapt.music.chords import nearest, parse_lead_sheet
@@ -14,24 +25,61 @@ from gapt.music.voicing import BASS_RANGE
 TUNE = [60, 60, 64, 64, 67, 67, None, 72, 71, 69, 67, 65, 65, 64, 62, 60] * 4
 
 
-def melody(pitches):
-    """One onset message per frame."""
-    return [Melody(t, pitch, pitch is not None) for t, pitch in enumerate(pitches)]
+def melody(frame, *pitches, **other):
+    """A message in which every note begins anew."""
+    return Melody(frame, tuple(State(pitch, pitch is not None, **other) for pitch in pitches))
 
 
-def play(offer, messages, seed=3):
-    """Every chord said, from frame 0 on."""
-    session = Session(Hello(VERSION, seed=seed), offer)
-    said = [session.ready().chord]
-    for message in messages:
-        said += session.receive(message)
-    return said
+class Player:
+    """A player who sees what the page would: for every frame the latest that was said of it.
+
+    `broken` are the chords that were said of frames that had been committed.
+    """
+
+    def __init__(self, offer, **wishes):
+        self.session = Session(Hello(VERSION, **{"seed": 3} | wishes), offer)
+        self.heard = []
+        self.chords = {}
+        self.committed = 0
+        self.broken = []
+        self.listen()
+
+    def listen(self):
+        """Take in all news, while the engine makes every step that is due."""
+        self.take(self.session.news())
+        while self.session.accompanist.due:
+            self.session.accompanist.think()
+            self.take(self.session.news())
+
+    def take(self, news):
+        self.heard += news
+        for message in news:
+            plan = message.plan if isinstance(message, Ready) else message
+            if isinstance(plan, Plan):
+                for chord in plan.chords:
+                    if chord.frame < self.committed:
+                        self.broken.append(chord)
+                    self.chords[chord.frame] = chord
+                self.committed = plan.committed
+                assert all(frame in self.chords for frame in range(plan.frame + 1, self.committed))
+
+    def tell(self, message):
+        self.session.receive(message)
+        self.listen()
+
+    def play(self, pitches, start=0):
+        for frame, pitch in enumerate(pitches, start):
+            self.tell(melody(frame, pitch))
+        return self
+
+    @property
+    def line(self):
+        """Every committed chord, from frame 0 on."""
+        assert not self.broken
+        return [self.chords[frame] for frame in range(self.committed)]
 
 
-def test_every_frame_has_its_chord(offer):
-    said = play(offer, melody(TUNE))
-    assert [chord.frame for chord in said] == list(range(len(TUNE) + 1))
-    assert any(chord.onset for chord in said)
+def check_chords(said):
     for before, chord in zip([None, *said], said, strict=False):
         if chord.name is None:
             assert not chord.onset
@@ -45,54 +93,194 @@ def test_every_frame_has_its_chord(offer):
             assert (chord.name, chord.notes) == (before.name, before.notes)
 
 
+@pytest.mark.parametrize("wishes", [{}, {"lookahead": 1}, {"lookahead": 16, "commit": 4}])
+def test_every_frame_has_its_chord(offer, wishes):
+    player = Player(offer, **wishes).play(TUNE)
+    said = player.line
+    assert [chord.frame for chord in said] == list(range(len(TUNE) + wishes.get("commit", 1)))
+    assert any(chord.onset for chord in said)
+    check_chords(said)
+    furthest = max(player.chords)
+    assert furthest == len(TUNE) + wishes.get("lookahead", 8) - 1
+    check_chords([player.chords[frame] for frame in range(furthest + 1)])
+
+
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, len(TUNE) - 1), st.integers(40, 90))
-def test_no_chord_depends_on_the_melody_of_its_frame_or_later(offer, frame, pitch):
+@given(st.integers(0, len(TUNE) - 1), st.integers(40, 90), st.sampled_from([1, 3]))
+def test_no_chord_depends_on_the_melody_after_its_commitment(offer, frame, pitch, commit):
     changed = [*TUNE[:frame], *[pitch] * (len(TUNE) - frame)]
-    told = melody(TUNE), melody(changed)
-    first, second = (play(offer, messages) for messages in told)
-    assert first[: frame + 1] == second[: frame + 1]
+    first, second = (
+        Player(offer, lookahead=4, commit=commit).play(tune).line for tune in (TUNE, changed)
+    )
+    assert first[: frame + commit] == second[: frame + commit]
+
+
+@pytest.mark.parametrize("lookahead", [1, 3, 16])
+def test_what_is_played_does_not_depend_on_how_far_is_planned(offer, lookahead):
+    assert Player(offer, lookahead=lookahead).play(TUNE).line == Player(offer).play(TUNE).line
 
 
 def test_the_chords_do_depend_on_the_melody(offer):
-    assert play(offer, melody(TUNE)) != play(offer, melody([p and p + 6 for p in TUNE]))
+    shifted = [pitch and pitch + 6 for pitch in TUNE]
+    assert Player(offer).play(TUNE).line != Player(offer).play(shifted).line
 
 
 def test_a_seed_repeats_a_session_and_no_seed_does_not(offer):
-    assert play(offer, melody(TUNE)) == play(offer, melody(TUNE))
-    assert play(offer, melody(TUNE), seed=None) != play(offer, melody(TUNE), seed=None)
+    assert Player(offer).play(TUNE).line == Player(offer).play(TUNE).line
+    assert Player(offer, seed=None).play(TUNE).line != Player(offer, seed=None).play(TUNE).line
 
 
-def test_temperature_changes_only_what_follows(offer):
-    calm = melody(TUNE)
-    calm.insert(32, Temperature(0.0))
-    first, second = play(offer, melody(TUNE)), play(offer, calm)
-    assert len(first) == len(second)
-    assert first[:33] == second[:33]
-    assert first != second
+def test_listening_is_silent_and_then_a_chord_is_struck(offer):
+    said = Player(offer, listen=16).play(TUNE).line
+    assert all(chord.name is None for chord in said[:16])
+    assert said[16].onset
+
+
+def test_an_answer_commits_first_and_imagines_after(offer):
+    player = Player(offer, lookahead=8)
+    session = player.session
+    session.receive(melody(0, 60))
+    for _ in range(8):
+        news = session.news()
+        if news:
+            break
+        session.accompanist.think() if session.accompanist.decided else one_step(session)
+    assert news[0].frame == 0
+    assert news[0].committed == 2
+    assert news[0].chords[0].frame == 1
+
+
+def one_step(session):
+    from gapt.live.accompanist import advance
+
+    advance([session.accompanist])
+
+
+def test_settings_change_only_what_follows_the_commitment(offer):
+    player = Player(offer, lookahead=8, commit=2).play(TUNE[:32])
+    committed = player.line
+    player.tell(Set(temperature=0.0, lookahead=12, commit=3))
+    assert player.heard[-2] == Settings(34, offer.model, 0.0, 12, 3)
+    assert player.committed == 35
+    player.play(TUNE[32:], start=32)
+    other = Player(offer, lookahead=8, commit=2).play(TUNE)
+    assert player.line[:34] == committed == other.line[:34]
+    assert player.line[34:60] != other.line[34:60]
+
+
+def test_another_model_goes_on_from_the_same_past(offer):
+    """The incumbent's chords, committed ones included, are its past too."""
+    names = [name for name in offer.models if name != offer.model]
+    if not names:
+        pytest.skip("only one model is shipped")
+    player = Player(offer).play(TUNE[:40])
+    before = player.line
+    player.tell(Set(model=names[0]))
+    assert [message for message in player.heard if isinstance(message, Settings)] == [
+        Settings(41, names[0], 1.0, 8, 1)
+    ]
+    player.play(TUNE[40:], start=40)
+    assert player.line[:41] == before
+    assert player.line != Player(offer).play(TUNE).line
+    check_chords(player.line)
+    player.tell(Set(model=offer.model))
+    assert player.session.accompanist.policy is offer.models[offer.model]
+
+
+def test_a_model_that_takes_over_decides_as_if_it_had_been_there(tiny_model):
+    """Within its reach there is nothing it could have missed."""
+    offer = make_offer(str(tiny_model), 1.0)
+    switched = Player(offer, model=next(name for name in offer.models if name != offer.model))
+    switched.play(TUNE[:24])
+    played = switched.line[:25]
+    switched.tell(Set(model=offer.model))
+    switched.play(TUNE[24:], start=24)
+    told = Player(offer)
+    for frame, pitch in enumerate(TUNE):
+        chord = played[frame] if frame < 25 else None
+        sounded = chord and Sounded(chord.name, chord.onset)
+        told.tell(melody(frame, pitch, chord=sounded))
+    assert switched.line[25:] == told.line[25:]
+
+
+def test_what_really_sounded_is_what_the_model_goes_on_from(offer):
+    player = Player(offer, commit=3).play(TUNE[:16])
+    planned = player.chords[16]
+    player.tell(melody(16, 60, chord=Sounded("F#" if planned.name != "F#" else "C", True)))
+    # A committed chord that has nothing to hold any more is struck, and nothing else is changed.
+    assert all(chord.onset and chord.frame == 17 for chord in player.broken)
+    after = [player.chords[frame] for frame in range(17, player.committed)]
+    assert after[0].onset or after[0].name is None
+    check_chords(after)
+    player.broken.clear()
+    player.play(TUNE[17:], start=17)
+    assert player.line[19:] != Player(offer, commit=3).play(TUNE).line[19:]
+
+
+def test_frames_told_at_once_are_heard_like_those_told_one_by_one(offer):
+    """After a lost connection: what was committed sounded, and then its last chord was held."""
+    at_once, one_by_one = (Player(offer).play(TUNE[:16]) for _ in range(2))
+    held = Sounded(one_by_one.chords[16].name, False)
+    told = [melody(16, TUNE[16])]
+    told += [melody(frame, TUNE[frame], chord=held) for frame in range(17, 40)]
+    at_once.tell(Melody(16, tuple(state for message in told for state in message.states)))
+    for message in told:
+        one_by_one.tell(message)
+    after = range(40, at_once.committed + 7)
+    assert [at_once.chords[frame] for frame in after] == [
+        one_by_one.chords[frame] for frame in after
+    ]
+
+
+def test_a_chord_that_comes_late_is_held_and_counted(offer):
+    player = Player(offer, lookahead=1).play(TUNE[:16])
+    player.session.receive(melody(16, 60))
+    player.session.receive(melody(17, 62))  # nobody has made the step that decides frame 17
+    player.listen()
+    assert player.session.accompanist.late == 1
+    assert player.committed == 19
+    told = Player(offer, lookahead=1).play(TUNE[:16])
+    told.tell(melody(16, 60))
+    told.tell(melody(17, 62, chord=Sounded(told.chords[16].name, False)))
+    assert player.chords[18] == told.chords[18]
+
+
+def test_a_resumed_session_is_told_all_that_it_needs(offer):
+    player = Player(offer, lookahead=6, commit=2).play(TUNE[:20])
+    player.session.resume()
+    (ready,) = player.session.news()
+    assert isinstance(ready, Ready)
+    assert ready.frame == 20
+    assert ready.session == player.session.id
+    assert ready.plan == Plan(19, 22, tuple(player.chords[frame] for frame in range(20, 26)))
 
 
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        (Melody(1, 60, True), "Frame 1 came where frame 2 was due"),
-        (Melody(3, 60, True), "Frame 3 came where frame 2 was due"),
-        (Melody(2, None, True), "without a pitch"),
-        (Melody(2, 61, False), "was not sounding"),
+        (melody(1, 60), "Frame 1 came where frame 2 was due"),
+        (melody(3, 60), "Frame 3 came where frame 2 was due"),
+        (Melody(2, (State(None, True),)), "without a pitch"),
+        (Melody(2, (State(61, False),)), "holds 61"),
+        (melody(2, 60, chord=Sounded("H", True)), "'H' is not a chord"),
+        (melody(2, 60, chord=Sounded(None, True)), "without a name"),
+        (melody(2, 60, chord=Sounded("Gb6sus4", False)), "not a chord"),
+        (Set(model="nonesuch"), "no model 'nonesuch'"),
+        (Set(commit=9), "longer lookahead"),
         (Hello(VERSION), "one hello"),
     ],
 )
 def test_what_cannot_be_is_refused(offer, message, says):
-    session = Session(Hello(VERSION), offer)
-    session.receive(Melody(0, 60, True))
-    session.receive(Melody(1, 60, False))
+    player = Player(offer)
+    player.tell(Melody(0, (State(60, True), State(60, False))))
     with pytest.raises(ProtocolError, match=says):
-        session.receive(message)
-    session.receive(Melody(2, 60, False))  # and the session is none the worse
+        player.session.receive(message)
+    player.tell(Melody(2, (State(60, False),)))  # and the session is none the worse
+    assert player.committed == 4
 
 
 def test_only_offered_models_can_be_had(offer):
-    for name in ("nonesuch", "../mle", str(offer.models[offer.model])):
+    for name in ("nonesuch", "../mle", "/etc/passwd"):
         with pytest.raises(ProtocolError, match="no model"):
             Session(Hello(VERSION, model=name), offer)
 

@@ -78,7 +78,7 @@ export interface PlanMessage {
   frame: number;
   /** chords of frames before this one are final. */
   committed: number;
-  /** in order of frame, without gaps. */
+  /** in order of frame; those in between that are left out stay as they were. */
   chords: readonly Chord[];
 }
 
@@ -115,7 +115,7 @@ export interface State {
   pitch: number | null;
   /** whether its note begins in this frame; otherwise it is held from the one before. */
   onset: boolean;
-  /** what chord sounded, where it was not the planned one because the plan came late or was lost; the model then goes on from what was really heard. Null: as planned. */
+  /** what chord sounded, where it was not the committed one because that came late or was lost; the model then goes on from what was really heard. Null: as committed, or where nothing was, held. */
   chord?: Sounded | null;
 }
 

@@ -78,8 +78,9 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         pitch: the melody's MIDI pitch, or null for a rest.
         onset: whether its note begins in this frame; otherwise it is held from the one before.
-        chord: what chord sounded, where it was not the planned one because the plan came late or
-            was lost; the model then goes on from what was really heard. Null: as planned.
+        chord: what chord sounded, where it was not the committed one because that came late or
+            was lost; the model then goes on from what was really heard. Null: as committed, or
+            where nothing was, held.
     """
 
     pitch: Pitch | None
@@ -150,13 +151,14 @@ class Plan(msgspec.Struct, tag="plan", frozen=True):
     """The answer to `melody`: what is newly committed, and what is newly imagined.
 
     Each chord replaces what was said of its frame before; what is not named stays as it was said.
-    A committed chord never changes. The first plan that answers frame t commits everything up to
-    frame t + commit; more plans may follow before the next `melody`, as more is imagined.
+    A committed chord never changes, but that one is struck which has nothing left to hold when
+    something else is reported to have sounded before it. The first plan that answers frame t
+    commits everything up to frame t + commit; more plans may follow, as more is imagined.
 
     Attributes:
         frame: the last frame heard; -1 before the first.
         committed: chords of frames before this one are final.
-        chords: in order of frame, without gaps.
+        chords: in order of frame; those in between that are left out stay as they were.
     """
 
     frame: int
