@@ -2,37 +2,49 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import urllib.request
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from urllib.error import HTTPError
 
 import pytest
+import uvicorn
 from jam_process import gapt_jam, jam_at
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gapt.live.line import MAX_BURST
 from gapt.live.protocol import MAX_MESSAGE
-from gapt.live.server import MAX_SESSIONS
+from gapt.live.server import application, bind
 
-HELLO = {"type": "hello", "version": 1, "seed": 5}
+HELLO = {"type": "hello", "version": 2, "seed": 5}
 
 
 @asynccontextmanager
 async def session(url, **options):
-    options.setdefault("origin", url.rstrip("/"))
     async with connect(url.replace("http", "ws") + "session", **options) as websocket:
         yield websocket
 
 
 def melody(frame, pitch=60):
-    return {"type": "melody", "frame": frame, "pitch": pitch, "onset": True}
+    return {"type": "melody", "frame": frame, "states": [{"pitch": pitch, "onset": True}]}
 
 
 async def ask(websocket, message):
+    """The answer to a message: for a melody, the plan that decides the next frame."""
     await websocket.send(json.dumps(message))
-    return json.loads(await websocket.recv())
+    while True:
+        answer = json.loads(await websocket.recv())
+        if answer["type"] != "plan" or answer["frame"] == message.get("frame"):
+            return answer
+
+
+async def play(websocket, frames, pitch=60):
+    """The chords that are decided after each of these frames."""
+    answers = [await ask(websocket, melody(t, pitch)) for t in frames]
+    return [answer["chords"][0] for answer in answers]
 
 
 async def refusal(url, *messages):
@@ -53,18 +65,17 @@ async def until_closed(websocket):
 
 
 def test_a_session(jam):
-    async def play():
+    async def take():
         async with session(jam) as websocket:
             ready = await ask(websocket, HELLO)
             assert ready["type"] == "ready"
-            assert ready["model"] in ready["models"]
+            assert ready["settings"]["model"] in ready["models"]
             assert ready["frames_per_beat"] == 4
-            assert ready["chord"]["frame"] == 0
-            for frame in range(16):
-                chord = await ask(websocket, melody(frame))
-                assert (chord["type"], chord["frame"]) == ("chord", frame + 1)
+            assert ready["plan"]["chords"][0]["frame"] == 0
+            chords = await play(websocket, range(16))
+            assert [chord["frame"] for chord in chords] == list(range(1, 17))
 
-    asyncio.run(play())
+    asyncio.run(take())
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,10 @@ def test_a_session(jam):
         ([HELLO, "x" * (MAX_MESSAGE + 1)], "bytes", 1009),
         ([HELLO, melody(1)], "frame 0 was due", 1002),
         ([HELLO, melody(0), melody(0)], "frame 1 was due", 1002),
-        ([HELLO, melody(0) | {"pitch": 60.5}], "pitch", 1002),
+        ([HELLO, melody(0, 60.5)], "pitch", 1002),
+        ([HELLO, {"type": "set", "model": "nonesuch"}], "no model 'nonesuch'", 1008),
+        ([HELLO | {"commit": 9, "lookahead": 8}], "longer lookahead", 1002),
+        ([HELLO | {"resume": "never was"}], "session is over", 1008),
         ([HELLO, HELLO], "one hello", 1002),
     ],
 )
@@ -103,7 +117,7 @@ def test_a_flood_beyond_the_transport_limit_is_closed(jam):
     assert asyncio.run(flood()) == 1009
 
 
-@pytest.mark.parametrize("origin", [None, "null", "http://example.com", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("origin", ["null", "http://example.com", "http://127.0.0.1:1"])
 def test_another_page_may_not_connect(jam, origin):
     async def enter():
         async with session(jam, origin=origin):
@@ -112,6 +126,14 @@ def test_another_page_may_not_connect(jam, origin):
     with pytest.raises(InvalidStatus) as refused:
         asyncio.run(enter())
     assert refused.value.response.status_code == 403
+
+
+def test_our_own_page_may(jam):
+    async def enter():
+        async with session(jam, origin=jam.rstrip("/")) as websocket:
+            return await ask(websocket, HELLO)
+
+    assert asyncio.run(enter())["type"] == "ready"
 
 
 def test_a_foreign_name_for_this_machine_is_refused(jam):
@@ -126,7 +148,7 @@ def test_sessions_do_not_affect_each_other(jam):
     async def alone():
         async with session(jam) as websocket:
             await ask(websocket, HELLO)
-            return [await ask(websocket, melody(t)) for t in range(32)]
+            return await play(websocket, range(32))
 
     async def in_company():
         async with session(jam) as mine, session(jam) as other:
@@ -138,24 +160,120 @@ def test_sessions_do_not_affect_each_other(jam):
                     await ask(other, melody(t, 50 + t))
                 elif t == 16:
                     await other.send("nonsense")
-                said.append(await ask(mine, melody(t)))
+                said += await play(mine, [t])
             return said
 
     assert asyncio.run(alone()) == asyncio.run(in_company())
 
 
-def test_seats_are_limited_and_freed(jam):
-    async def crowd():
-        async with AsyncExitStack() as seats:
-            for _ in range(MAX_SESSIONS):
-                websocket = await seats.enter_async_context(session(jam))
-                assert (await ask(websocket, HELLO))["type"] == "ready"
-            return await refusal(jam)
+def test_a_ping_is_answered_whenever_it_comes(jam):
+    async def measure():
+        async with session(jam) as websocket:
+            await ask(websocket, HELLO)
+            clocks = []
+            for t in (2.5, 3.5):
+                await websocket.send(json.dumps({"type": "ping", "t": t}))
+                while (pong := json.loads(await websocket.recv()))["type"] != "pong":
+                    pass
+                assert pong["t"] == t
+                clocks.append(pong["server_time"])
+            assert clocks[0] <= clocks[1]
 
-    message, closed_with = asyncio.run(crowd())
-    assert "try again later" in message
-    assert closed_with == 1013
-    test_a_session(jam)
+    asyncio.run(measure())
+
+
+async def lose(websocket):
+    """The line is cut: no farewell."""
+    websocket.transport.abort()
+    await websocket.wait_closed()
+
+
+def test_after_a_lost_connection_the_session_goes_on_where_it_was(jam):
+    async def unbroken():
+        async with session(jam) as websocket:
+            await ask(websocket, HELLO)
+            return await play(websocket, range(24))
+
+    async def broken():
+        async with session(jam) as websocket:
+            ready = await ask(websocket, HELLO)
+            before = await play(websocket, range(12))
+            await lose(websocket)
+        async with session(jam) as websocket:
+            back = await ask(websocket, HELLO | {"resume": ready["session"]})
+            assert (back["type"], back["frame"]) == ("ready", 12)
+            assert back["plan"]["chords"][0] == before[-1]
+            return before + await play(websocket, range(12, 24))
+
+    assert asyncio.run(unbroken()) == asyncio.run(broken())
+
+
+def test_a_session_has_one_connection_the_newest(jam):
+    async def twice():
+        async with session(jam) as old, session(jam) as new:
+            ready = await ask(old, HELLO)
+            await play(old, range(4))
+            assert (await ask(new, HELLO | {"resume": ready["session"]}))["frame"] == 4
+            *_, last = [json.loads(text) async for text in until_closed(old)]
+            assert "another connection" in last["message"]
+            assert old.close_code == 1008
+            return await play(new, range(4, 8))
+
+    assert len(asyncio.run(twice())) == 4
+
+
+def test_who_says_farewell_has_left(jam):
+    async def leave():
+        async with session(jam) as websocket:
+            return (await ask(websocket, HELLO))["session"]
+
+    message, _ = asyncio.run(refusal(jam, HELLO | {"resume": asyncio.run(leave())}))
+    assert "session is over" in message
+
+
+def test_too_many_messages_end_the_session(jam):
+    async def flood():
+        async with session(jam) as websocket:
+            await ask(websocket, HELLO)
+            for _ in range(int(MAX_BURST) + 500):
+                await websocket.send('{"type":"ping","t":0}')
+            *_, last = [json.loads(text) async for text in until_closed(websocket)]
+            return last["message"], websocket.close_code
+
+    message, code = asyncio.run(flood())
+    assert "faster than anybody plays" in message
+    assert code == 1008
+
+
+@asynccontextmanager
+async def small_stage(offer):
+    """A server with two seats, in this process."""
+    listener = bind("127.0.0.1", 0)
+    config = uvicorn.Config(application(offer, max_sessions=2), log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def test_seats_are_limited_and_freed(offer):
+    async def crowd():
+        async with small_stage(offer) as url, session(url) as first, session(url) as second:
+            lost = await ask(first, HELLO)
+            await ask(second, HELLO)
+            async with session(url) as third:
+                refused = json.loads(await third.recv())
+                assert "try again later" in refused["message"]
+            await lose(first)
+            async with session(url) as third:  # who is here goes before who may come back
+                assert (await ask(third, HELLO))["type"] == "ready"
+            async with session(url) as back:
+                return await ask(back, HELLO | {"resume": lost["session"]})
+
+    assert "session is over" in asyncio.run(crowd())["message"]
 
 
 def test_the_page_allows_itself_only(jam):
@@ -194,14 +312,13 @@ def test_an_unknown_model_says_so():
 def test_interrupting_ends_cleanly_even_while_someone_plays(model_name):
     with jam_at(model_name) as (process, url):
 
-        async def play():
+        async def take():
             async with session(url) as websocket:
                 await ask(websocket, HELLO)
                 process.send_signal(signal.SIGINT)
-                with pytest.raises(ConnectionClosed):
-                    await websocket.recv()
+                [_ async for _ in until_closed(websocket)]
 
-        asyncio.run(play())
+        asyncio.run(take())
         code, errors = finish(process)
     assert (code, errors) == (0, "")
 
@@ -222,3 +339,35 @@ def test_nothing_that_players_send_is_logged_as_a_crash(model_name):
         test_a_session(url)
         process.send_signal(signal.SIGINT)
         assert finish(process) == (0, "")
+
+
+def test_beyond_this_machine_everybody_needs_the_token(model_name):
+    process = gapt_jam("--host", "0.0.0.0", "--port", "0", "--no-browser", "--model", model_name)
+    try:
+        url = re.search(r"http://\S+", process.stdout.readline())[0]
+        page, _, token = url.partition("?token=")
+        assert len(token) > 16
+        for wrong in (page, page + "main.js", page + "?token=" + token[:-1] + "~"):
+            with pytest.raises(HTTPError) as refused:
+                urllib.request.urlopen(wrong)
+            assert refused.value.code == 403
+            assert b"whole link" in refused.value.read()
+            refused.value.close()
+        with urllib.request.urlopen(url) as response:
+            cookie = response.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+
+        async def enter(query="", **headers):
+            socket = page.replace("http", "ws") + "session" + query
+            async with connect(socket, additional_headers=headers) as websocket:
+                return (await ask(websocket, HELLO))["type"]
+
+        for key in ({"query": "?token=" + token}, {"Cookie": cookie.partition(";")[0]}):
+            assert asyncio.run(enter(**key)) == "ready"
+        for key in ({}, {"query": "?token=x"}, {"Cookie": "gapt-token=x"}):
+            with pytest.raises(InvalidStatus):
+                asyncio.run(enter(**key))
+    finally:
+        process.kill()
+        process.communicate()

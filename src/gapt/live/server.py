@@ -54,8 +54,9 @@ _FAREWELLS = (1000, 1001)
 class Stage:
     """All sessions of one server."""
 
-    def __init__(self, offer: Offer):
+    def __init__(self, offer: Offer, max_sessions: int):
         self._offer = offer
+        self._max_sessions = max_sessions
         self._engine = Engine()
         self._seats: dict[str, Seat] = {}
         self._lost: dict[Seat, asyncio.TimerHandle] = {}
@@ -80,7 +81,7 @@ class Stage:
             self._connections -= 1
 
     async def _serve(self, line: Line) -> None:
-        if self._connections > MAX_SESSIONS:
+        if self._connections > self._max_sessions:
             raise ProtocolError("All seats are taken: try again later.", 1013)
         hello = await line.receive(HELLO_TIMEOUT)
         if not isinstance(hello, Hello):
@@ -116,7 +117,7 @@ class Stage:
         return seat
 
     def _new_seat(self, hello: Hello) -> Seat:
-        if len(self._seats) >= MAX_SESSIONS:
+        if len(self._seats) >= self._max_sessions:
             if not self._lost:
                 raise ProtocolError("All seats are taken: try again later.", 1013)
             self._forget(next(iter(self._lost)))
@@ -147,7 +148,10 @@ async def _first_to_fail(*coroutines: Coroutine[None, None, None]) -> None:
 
 
 def application(
-    offer: Offer, hosts: list[str] | None = None, token: str | None = None
+    offer: Offer,
+    hosts: list[str] | None = None,
+    token: str | None = None,
+    max_sessions: int = MAX_SESSIONS,
 ) -> Starlette:
     """The web application.
 
@@ -156,6 +160,7 @@ def application(
         hosts: names under which it may be asked for, any if None. Names are checked so that no
             foreign domain that points to this address (DNS rebinding) counts as our own page.
         token: what players must bring, if anything.
+        max_sessions: that may be open, or wait for their player to come back.
     """
     mimetypes.add_type("text/javascript", ".js")  # some Windows registries say text/plain
     middleware = [
@@ -166,7 +171,7 @@ def application(
         middleware.append(Middleware(TokenRequired, token=token))
     return Starlette(
         routes=[
-            WebSocketRoute("/session", Stage(offer).endpoint),
+            WebSocketRoute("/session", Stage(offer, max_sessions).endpoint),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
         middleware=middleware,
