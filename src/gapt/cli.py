@@ -141,6 +141,7 @@ class Stage(StrEnum):
     anchor = "anchor"
     contrastive = "contrastive"
     discriminative = "discriminative"
+    rl = "rl"
 
 
 @app.command("train")
@@ -159,17 +160,19 @@ def _train(
     policy: the online chord policy, by maximum likelihood.
     anchor: the offline anchor, which sees the whole melody.
     contrastive, discriminative: the judges of coherence.
+    rl: post-training by reinforcement learning, with GAPT's adversary or without.
     """
     import msgspec
 
     from gapt.corpora.store import Corpus
-    from gapt.training import judge, pretrain, recipes
+    from gapt.training import judge, post, pretrain, recipes
 
     stages: dict[Stage, tuple[Any, Any]] = {
         Stage.policy: (recipes.POLICY_RECIPES, pretrain.train_policy),
         Stage.anchor: (recipes.ANCHOR_RECIPES, pretrain.train_anchor),
         Stage.contrastive: (recipes.CONTRASTIVE_RECIPES, judge.train_contrastive),
         Stage.discriminative: (recipes.DISCRIMINATIVE_RECIPES, judge.train_discriminative),
+        Stage.rl: (recipes.POST_TRAINING_RECIPES, post.post_train),
     }
     presets, run = stages[stage]
     settings = recipes.load_recipe(recipe, presets)
@@ -244,6 +247,22 @@ def _evaluate(
     )
 
 
+@app.command("judge")
+def _judge(
+    corpus: CorpusFolder,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the report.")],
+    judges: JudgesFolder = JUDGES,
+    split: Annotated[str, typer.Option(help="test, or ood.")] = "test",
+    songs: Annotated[int, typer.Option(min=2, help="Songs of the split, at most.")] = 256,
+) -> None:
+    """Examine the judges of coherence: what they find, and whether they notice worse chords."""
+    (split,) = _choices("--split", split, ("test", "ood"))
+    from gapt.corpora.store import Corpus
+    from gapt.evaluation.judges import examine
+
+    examine(judges, Corpus.load(corpus), out, split=split, songs=songs)
+
+
 def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
     """Some of `known`, separated by commas, or "all"."""
     chosen = list(known) if text == "all" else text.split(",")
@@ -253,19 +272,63 @@ def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
     return chosen
 
 
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+
+
 @bench.command("decision")
 def _bench_decision(
     model: Annotated[
         str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
     ] = None,
     frames: Annotated[int, typer.Option(min=10, help="Decisions to time.")] = 1000,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Time the accompanist's decisions on one core, at a session's start and long after."""
     from gapt.live.bench import bench_decision, report
     from gapt.live.models import DEFAULT_MODEL
 
     report(bench_decision(model or DEFAULT_MODEL, frames), json)
+
+
+@bench.command("measures")
+def _bench_measures(
+    judges: JudgesFolder = JUDGES,
+    json: JsonFile = None,
+) -> None:
+    """Time all measures of 1,000 made-up songs of 256 frames."""
+    from gapt.evaluation.bench import bench_measures, report
+
+    report(bench_measures(judges), json)
+
+
+@bench.command("rollout")
+def _bench_rollout(
+    model: Annotated[
+        Path, typer.Option(help="A shipped policy's name, a run, or a checkpoint.")
+    ] = Path("mle"),
+    json: JsonFile = None,
+) -> None:
+    """Time a policy playing 64 songs of 256 frames at once, on the CPU."""
+    from gapt.evaluation.bench import bench_rollout, report
+
+    report(bench_rollout(model), json)
+
+
+@bench.command("live")
+def _bench_live(
+    sessions: Annotated[int, typer.Option(min=1, help="Players at the same time.")] = 20,
+    bpm: Annotated[float, typer.Option(min=20, max=400, help="Their tempo.")] = 120,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they play.")] = 30,
+    model: Annotated[
+        str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Time the answers of a server that many play with, in real time, over sockets."""
+    from gapt.live.load import bench_live, report
+    from gapt.live.models import DEFAULT_MODEL
+
+    report(bench_live(sessions, bpm, seconds, model or DEFAULT_MODEL), json)
 
 
 def main() -> None:

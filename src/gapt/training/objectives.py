@@ -1,7 +1,7 @@
 """The arithmetic of post-training: advantages, the clipped objective, divergence, entropy.
 
-Pure functions of tensors, each a few lines, each tested against numbers worked out by hand. Shapes
-are [B, T]: one trajectory a row, one decision a frame; `real` bool [B, T] says which count.
+Pure functions of tensors, each a few lines, each tested against numbers worked out by hand. In
+shapes, B are trajectories, T decisions in time, N decisions in any order.
 """
 
 from __future__ import annotations
@@ -61,20 +61,20 @@ def group_advantages(rewards: Tensor, real: Tensor, group: int) -> Tensor:
     return (returns - returns.mean(1, keepdim=True)).view(-1, 1) * real
 
 
-def normalise(advantages: Tensor, real: Tensor, total: Total = alone) -> Tensor:
-    """Mean 0 and deviation 1 over the real decisions of the whole batch; 0 elsewhere."""
-    count = total(real.sum().float())
-    mean = total((advantages * real).sum()) / count
-    variance = total(((advantages - mean).square() * real).sum()) / count
-    return (advantages - mean) / (variance.sqrt() + 1e-8) * real
+def normalise(advantages: Tensor, total: Total = alone) -> Tensor:
+    """Mean 0 and deviation 1: float [N], the real decisions of a batch that processes share."""
+    count = total(torch.ones_like(advantages).sum())
+    mean = total(advantages.sum()) / count
+    variance = total((advantages - mean).square().sum()) / count
+    return (advantages - mean) / (variance.sqrt() + 1e-8)
 
 
 def clipped(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
     """PPO's surrogate (Schulman et al., arXiv 1707.06347, eq. 7), to be made large.
 
     Args:
-        ratio: float [B, T]; how much likelier each action has become.
-        advantages: float [B, T].
+        ratio: float [N]; how much likelier each action has become.
+        advantages: float [N].
         clip: epsilon; beyond 1 +- it nothing more is to be gained.
     """
     return torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
@@ -90,7 +90,6 @@ def entropy(log_p: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(-1)
 
 
-def explained_variance(values: Tensor, returns: Tensor, real: Tensor) -> Tensor:
-    """1 - Var(returns - values) / Var(returns) over real decisions: 1 for a perfect critic."""
-    values, returns = values[real], returns[real]
-    return 1 - (returns - values).var(correction=0) / returns.var(correction=0).clamp(min=1e-12)
+def explained_variance(errors: Tensor, returns: Tensor) -> Tensor:
+    """1 - Var(errors) / Var(returns), of float [N]: 1 for a perfect critic."""
+    return 1 - errors.detach().var(correction=0) / returns.var(correction=0).clamp(min=1e-12)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import yaml
@@ -19,14 +19,14 @@ import yaml
 from gapt.errors import UserError, did_you_mean
 from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.models.transformer import TransformerConfig
+from gapt.training.schedule import TwoPhase
 
 
-class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every supervised stage is told.
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every stage is told.
 
     Attributes:
-        transformer: sizes of the network.
-        steps: optimiser updates.
+        steps: optimiser updates; of the policy, in reinforcement learning.
         batch: windows per update, over all processes together.
         mixture: share of a batch that each corpus provides; corpora that are not there are left
             out and the rest scaled up.
@@ -37,7 +37,6 @@ class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         validation_songs: how many songs of the valid split, at most.
     """
 
-    transformer: TransformerConfig
     steps: int
     batch: int
     learning_rate: float
@@ -53,6 +52,12 @@ class SupervisedRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     validate_every: int = 100
     validation_songs: int = 256
     seed: int = 0
+
+
+class SupervisedRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every supervised stage is told: `transformer`, sizes of the network, too."""
+
+    transformer: TransformerConfig
 
 
 class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +95,70 @@ class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fi
 
     rhythm: bool = False
     lengths: tuple[int, ...] = (64, 96, 128, 192, 256)
+
+
+class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """GAPT's discriminator (Wu et al., section 4.2).
+
+    Attributes:
+        transformer: its sizes.
+        learning_rate: peak, of the same shape as the policy's.
+        weight: of its reward in the sum.
+        hears_melody: D(x, y) instead of D(y).
+        smoothing: how far the labels of real and played chords are from 1 and 0.
+        schedule: when it learns.
+    """
+
+    transformer: TransformerConfig
+    learning_rate: float
+    weight: float = 1.0
+    hears_melody: bool = False
+    smoothing: float = 0.1
+    schedule: TwoPhase = TwoPhase()
+
+
+class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reinforcement learning for coherence, and GAPT's adversary (sections 4 and 5).
+
+    Attributes:
+        start: the policy to start from: a shipped model's name, a run or a checkpoint.
+        anchor: likewise the offline anchor.
+        judges: the folder of the coherence judges; None: the shipped ones.
+        adversary: GAPT's discriminator; None: none.
+        objective: "ppo", with a critic; or "grpo" (Dr.GRPO), with groups of rollouts to a melody.
+        group: trajectories to each melody, for "grpo".
+        frames: length of a trajectory.
+        minibatches: in how many parts a batch is learnt from, once each.
+        temperature: of the sampling, and of every probability that is learnt from.
+        coherence, rules: weights of the rewards.
+        credit: "frame": a score is told by frame; "trajectory": at the last decision, as published.
+        anchor_kl: beta, of the divergence from the anchor.
+        entropy: gamma, of the entropy bonus.
+        clip: PPO's epsilon.
+        gae_decay: lambda.
+        critic_learning_rate: peak, of the same shape as the policy's.
+        diversity_alarm: when coherence has risen and the Vendi score is below this share of the
+            data's, the run says that the rewards are being hacked.
+    """
+
+    start: str = "mle"
+    anchor: str = "anchor"
+    judges: str | None = None
+    adversary: AdversaryRecipe | None
+    objective: Literal["ppo", "grpo"] = "ppo"
+    group: int = 4
+    frames: int = 256
+    minibatches: int = 8
+    temperature: float = 0.99
+    coherence: float = 1.0
+    rules: float = 1.0
+    credit: Literal["frame", "trajectory"] = "frame"
+    anchor_kl: float = 0.001
+    entropy: float = 0.01
+    clip: float = 0.2
+    gae_decay: float = 0.95
+    critic_learning_rate: float
+    diversity_alarm: float = 0.8
 
 
 # What makes `tiny` quick.
@@ -141,7 +210,7 @@ _TINY_JUDGE = JudgeRecipe(
 CONTRASTIVE_RECIPES = {
     "tiny": _TINY_JUDGE,
     "small": JudgeRecipe(
-        transformer=JUDGE_PRESETS["small"], steps=800, batch=96, learning_rate=1e-3
+        transformer=JUDGE_PRESETS["small"], steps=600, batch=96, learning_rate=1e-3
     ),
     "paper": JudgeRecipe(
         transformer=JUDGE_PRESETS["paper"], steps=8000, batch=196, learning_rate=1e-4
@@ -158,7 +227,52 @@ DISCRIMINATIVE_RECIPES = {
     ),
 }
 
-R = TypeVar("R", bound=SupervisedRecipe)
+POST_TRAINING_RECIPES = {
+    "tiny": PostTrainingRecipe(
+        adversary=AdversaryRecipe(
+            transformer=JUDGE_PRESETS["tiny"],
+            learning_rate=3e-3,
+            schedule=TwoPhase(first=20, every=2),
+        ),
+        steps=40,
+        batch=16,
+        minibatches=4,
+        frames=64,
+        learning_rate=1e-3,
+        critic_learning_rate=3e-3,
+        weight_decay=0.0,
+        **_TINY,
+    ),
+    "small": PostTrainingRecipe(
+        adversary=AdversaryRecipe(
+            transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
+            learning_rate=3e-4,
+        ),
+        steps=300,
+        batch=64,
+        frames=128,
+        learning_rate=3e-5,
+        critic_learning_rate=3e-4,
+        warmup=10,
+        weight_decay=0.0,
+        precision="32-true",
+        validate_every=20,
+        validation_songs=64,
+    ),
+    "paper": PostTrainingRecipe(
+        adversary=AdversaryRecipe(transformer=POLICY_PRESETS["paper"], learning_rate=9e-5),
+        steps=1000,
+        batch=384,
+        learning_rate=5e-6,
+        critic_learning_rate=9e-5,
+        credit="trajectory",
+        weight_decay=0.0,
+        validate_every=50,
+    ),
+}
+"""GAPT. `paper` has the learning rates of the authors' released settings."""
+
+R = TypeVar("R", bound=Recipe)
 
 
 def load_recipe(path: Path, presets: Mapping[str, R]) -> R:
@@ -198,6 +312,7 @@ def _merge(base: dict[str, Any], changes: dict[str, Any], where: str) -> dict[st
     for key, value in changes.items():
         if key not in base:
             raise UserError(f"{where}: unknown key '{key}'. {did_you_mean(str(key), base)}")
-        nested = key == "transformer" and isinstance(value, dict)
+        # What a mixture holds is the recipe's own affair; all other sections have fixed keys.
+        nested = key != "mixture" and isinstance(base[key], dict) and isinstance(value, dict)
         merged[key] = _merge(base[key], value, f"{where}, {key}") if nested else value
     return merged

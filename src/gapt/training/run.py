@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -91,14 +90,12 @@ class Run:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
-    def lowest(self, name: str) -> float:
-        """The lowest value that a measurement has had so far; infinity before the first."""
+    def series(self, name: str) -> list[float]:
+        """All values that a measurement has had so far, in order."""
         if not self.metrics.exists():
-            return math.inf
+            return []
         with self.metrics.open(newline="") as file:
-            return min(
-                (float(row[2]) for row in csv.reader(file) if row[1] == name), default=math.inf
-            )
+            return [float(row[2]) for row in csv.reader(file) if row[1] == name]
 
     def save(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint to resume from."""
@@ -117,6 +114,8 @@ class Run:
             UserError: the checkpoint is of another model or vocabulary.
         """
         found, tensors = load(self.last, header.model)
+        if found.config != header.config:
+            raise UserError(f"{self.last} is of {found.config}, but this run of {header.config}")
         state = {name: tensors[name] for name in model.state_dict()}
         model.load_state_dict(state)
         _unflatten(optimizer, tensors)

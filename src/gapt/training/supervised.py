@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
 from gapt.training.batches import Batch
-from gapt.training.recipes import SupervisedRecipe
+from gapt.training.recipes import Recipe, SupervisedRecipe
 from gapt.training.run import Run, step_seed
 
 LOG_EVERY = 10
@@ -63,7 +63,7 @@ class Task(ABC):
         """Measures on held-out songs."""
 
 
-def learning_rate(recipe: SupervisedRecipe, step: int) -> float:
+def learning_rate(recipe: Recipe, step: int) -> float:
     """Linear warm-up, then a cosine down to `final_learning_rate` of the peak."""
     if step < recipe.warmup:
         return recipe.learning_rate * (step + 1) / recipe.warmup
@@ -78,7 +78,7 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     Raises:
         UserError: the folder cannot be used (see `Run`), or the loss is no longer a number.
     """
-    fabric = _launch(recipe.precision)
+    fabric = launch(recipe.precision)
     if recipe.batch % fabric.world_size:
         raise UserError(f"batch {recipe.batch} does not split over {fabric.world_size} processes")
     run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
@@ -89,10 +89,10 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     start, best = 0, math.inf
     if resume:
         start = run.restore(header, task.model, optimizer)
-        best = run.lowest(f"valid/{task.chosen_by}")
+        best = min(run.series(f"valid/{task.chosen_by}"), default=math.inf)
     model, optimizer = fabric.setup(task.model, optimizer)
 
-    with _progress(disable=not fabric.is_global_zero) as progress:
+    with progress_bar(disable=not fabric.is_global_zero) as progress:
         bar = progress.add_task(task.name, total=recipe.steps, completed=start, note="")
         for step in range(start, recipe.steps):
             logged = _update(fabric, task, model, optimizer, recipe, step)
@@ -112,7 +112,7 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
             progress.update(bar, completed=done)
 
 
-def _launch(precision: str) -> lightning_fabric.Fabric:
+def launch(precision: str) -> lightning_fabric.Fabric:
     """This process' place among those that torchrun started; alone without it."""
     fabric = lightning_fabric.Fabric(
         precision=precision,  # type: ignore[arg-type]
@@ -167,7 +167,8 @@ def _mean(fabric: lightning_fabric.Fabric, value: Tensor) -> float:
     return mean.item()
 
 
-def _progress(*, disable: bool) -> Progress:
+def progress_bar(*, disable: bool) -> Progress:
+    """The bar that every stage shows; its task has a field `note`."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,0 +1,349 @@
+"""Stages 4 and 5: reinforcement learning for coherence, and GAPT's adversary beside it.
+
+One update (Wu et al., arXiv 2511.17879, algorithm 1):
+
+    1. the policy plays to melodies of the data, as live: hearing only what is past
+    2. judges, rules and the discriminator reward what it played
+    3. the discriminator learns to tell it from the data's own chords, if its schedule says so
+    4. the policy and its critic learn from the play, a mini-batch at a time
+
+Everything that an update needs comes from the recipe, the seed and the update's number, and from
+weights and optimiser; so a run that was cut off goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning_fabric
+import msgspec
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gapt.corpora.store import Corpus
+from gapt.errors import UserError
+from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
+from gapt.models.critic import Critic
+from gapt.models.judges import Discriminator
+from gapt.music.frames import CHORDS
+from gapt.training.batches import Batch, Mixture
+from gapt.training.clock import Stopwatch
+from gapt.training.objectives import (
+    clipped,
+    divergence,
+    entropy,
+    explained_variance,
+    gae,
+    group_advantages,
+    normalise,
+)
+from gapt.training.recipes import PostTrainingRecipe
+from gapt.training.rewards import Adversarial, Coherence, Reward, Rules
+from gapt.training.rollout import Rollout, draw_noise, rollout
+from gapt.training.run import Run, step_seed
+from gapt.training.supervised import launch, learning_rate, progress_bar
+from gapt.training.watch import Watch
+from gapt.weights import JUDGES
+
+REALISM = "reward/adversarial/realism"
+"""The log's name of the mean adversarial reward, unweighted: what the schedule goes by."""
+
+
+class PostTraining:
+    """The networks of a run, and one update of them.
+
+    Attributes:
+        policy: the one that learns.
+        learners: all that learns, by name: what a checkpoint holds.
+        clock: the seconds that the parts of the updates have taken.
+    """
+
+    def __init__(
+        self, recipe: PostTrainingRecipe, corpus: Corpus, fabric: lightning_fabric.Fabric
+    ) -> None:
+        """Load what the recipe starts from.
+
+        Raises:
+            UserError: a network cannot be loaded, or the numbers do not divide.
+        """
+        self.recipe, self.fabric = recipe, fabric
+        _check_sizes(recipe, fabric.world_size)
+        device = fabric.device
+        by_frame = recipe.credit == "frame"
+        self.mixture = Mixture.of(corpus, "train", recipe.mixture)
+        self.policy = load_policy(Path(recipe.start))
+        self.anchor = load_anchor(Path(recipe.anchor)).to(device)
+        judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
+        self.judges = {name: judge.to(device) for name, judge in judges.items()}
+        self.rewards: list[Reward] = [
+            Coherence(self.judges, recipe.coherence, by_frame=by_frame),
+            Rules(recipe.rules),
+        ]
+
+        torch.manual_seed(recipe.seed)
+        self.learners = nn.ModuleDict({"policy": self.policy})
+        rates = {"policy": recipe.learning_rate}
+        if recipe.objective == "ppo":
+            self.learners["critic"] = Critic(self.policy).eval()
+            rates["critic"] = recipe.critic_learning_rate
+        if adversary := recipe.adversary:
+            discriminator = Discriminator(
+                adversary.transformer, hears_melody=adversary.hears_melody
+            )
+            self.learners["discriminator"] = discriminator
+            rates["discriminator"] = adversary.learning_rate
+            self.rewards.append(Adversarial(discriminator, adversary.weight, by_frame=by_frame))
+        # One optimiser holds them all: it leaves alone what has no gradient.
+        groups = [
+            {"params": list(self.learners[name].parameters()), "peak": rate, "lr": rate}
+            for name, rate in rates.items()
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, betas=recipe.betas, weight_decay=recipe.weight_decay
+        )
+        self.wrapped = {
+            name: fabric.setup_module(learner) for name, learner in self.learners.items()
+        }
+        self.clock = Stopwatch(device)
+
+    def update(self, step: int, realism: list[float]) -> dict[str, float]:
+        """Make one update; returns what to log.
+
+        Args:
+            step: its number, from 0.
+            realism: the mean adversarial reward of every update before it, in order.
+        """
+        self._set_learning_rates(step)
+        real, noise = self._draw(step)
+        with self.clock("rollout"), self.fabric.autocast():
+            play = rollout(
+                self.policy,
+                real.melody,
+                real.real,
+                noise,
+                temperature=self.recipe.temperature,
+            )
+        with self.clock("rewards"), self.fabric.autocast():
+            rewards, logged = self._reward(play)
+        if self.recipe.adversary:
+            with self.clock("discriminator"):
+                learns = self.recipe.adversary.schedule.learns(step, [*realism, logged[REALISM]])
+                torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
+                logged |= self._update_discriminator(real, play, learns=learns)
+        advantages = None
+        if self.recipe.objective == "grpo":
+            advantages = group_advantages(rewards, play.real, self.recipe.group)
+        sums: dict[str, float] = {}
+        for rows in self._minibatches():
+            some = Rollout(*(tensor[rows] for tensor in play))
+            given = None if advantages is None else advantages[rows]
+            for name, value in self._learn(step, some, rewards[rows], given).items():
+                sums[name] = sums.get(name, 0.0) + value / self.recipe.minibatches
+        return {**logged, **sums, "learning_rate": learning_rate(self.recipe, step)}
+
+    def _draw(self, step: int) -> tuple[Rollout, Tensor]:
+        """This process' share of the update's songs, and of its chance.
+
+        The songs' own chords, with no log-probabilities; each mini-batch is shared out in turn.
+        """
+        recipe, fabric = self.recipe, self.fabric
+        group = recipe.group if recipe.objective == "grpo" else 1
+        rng = np.random.default_rng([recipe.seed, step])
+        songs = self.mixture.draw(rng, recipe.batch // group, recipe.frames)
+        songs = Batch(*(array.repeat(group, axis=0) for array in songs))
+        noise = draw_noise(step_seed(recipe.seed, step), recipe.batch, recipe.frames)
+        shares = np.arange(recipe.batch).reshape(recipe.minibatches, fabric.world_size, -1)
+        mine = shares[:, fabric.global_rank].ravel()
+        melody, chords, real = (torch.from_numpy(array[mine]).to(fabric.device) for array in songs)
+        return Rollout(melody, chords, real, torch.zeros(())), noise[torch.from_numpy(mine)]
+
+    def _minibatches(self) -> list[slice]:
+        size = self.recipe.batch // self.fabric.world_size // self.recipe.minibatches
+        return [slice(first * size, (first + 1) * size) for first in range(self.recipe.minibatches)]
+
+    @torch.no_grad()
+    def _reward(self, play: Rollout) -> tuple[Tensor, dict[str, float]]:
+        """The sum of all rewards, float [B, T], and the mean of each part over trajectories."""
+        total = torch.zeros_like(play.log_probs)
+        logged = {}
+        for reward in self.rewards:
+            parts = reward.parts(play)
+            for name, part in parts.items():
+                logged[f"reward/{reward.name}/{name}"] = self._mean(part.sum(1).mean())
+            whole = reward.weight * torch.stack(list(parts.values())).sum(0)
+            logged[f"reward/{reward.name}"] = self._mean(whole.sum(1).mean())
+            total += whole
+        logged["reward/total"] = self._mean(total.sum(1).mean())
+        # How long an episode is, is the melody's affair: so a reward that every frame gets teaches
+        # nothing, and without it the critic need not count the frames that are left.
+        count = self._total(play.real.sum().float())
+        return (total - self._total(total.sum()) / count) * play.real, logged
+
+    def _update_discriminator(
+        self, real: Rollout, play: Rollout, *, learns: bool
+    ) -> dict[str, float]:
+        """What D makes of the data's chords and of those played; then teach it, if it learns."""
+        adversary, discriminator = self.recipe.adversary, self.wrapped["discriminator"]
+        assert adversary is not None
+
+        def judged(rows: slice) -> tuple[Tensor, Tensor]:
+            """Logits [2 b] and labels: the data's, then those played."""
+            melody, frames = play.melody[rows], play.real[rows]
+            chords = torch.cat([real.chords[rows], play.chords[rows]])
+            logits = discriminator(
+                torch.cat([melody, melody]), chords, torch.cat([frames, frames])
+            ).sum(1)
+            return logits, (torch.arange(len(logits), device=logits.device) < len(melody)).float()
+
+        discriminator.eval()
+        with torch.no_grad():
+            logits, labels = judged(slice(None))
+        soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
+        logged = {
+            "discriminator/loss": F.binary_cross_entropy_with_logits(logits, soft),
+            "discriminator/accuracy": ((logits > 0) == (labels > 0)).float().mean(),
+        }
+        if learns:
+            discriminator.train()
+            for rows in self._minibatches():
+                logits, labels = judged(rows)
+                soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
+                self._descend(F.binary_cross_entropy_with_logits(logits, soft), "discriminator")
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+        means = {name: self._mean(value) for name, value in logged.items()}
+        return {**means, "discriminator/learns": float(learns)}
+
+    def _learn(
+        self, step: int, play: Rollout, rewards: Tensor, advantages: Tensor | None
+    ) -> dict[str, float]:
+        """One optimiser step on a mini-batch; returns what to log."""
+        recipe, real = self.recipe, play.real
+        logged: dict[str, Tensor] = {}
+        count = self._total(real.sum().float())
+
+        def mean(values: Tensor) -> Tensor:
+            """Of real decisions; averaged over processes, it is the mean over all of theirs."""
+            return values.sum() / count * self.fabric.world_size
+
+        if advantages is None:
+            with self.clock("critic"):
+                values = self.wrapped["critic"](play.melody, play.chords)
+                advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
+                errors = returns[real] - values[real]
+                logged["critic/loss"] = mean(errors.square())
+                self._descend(logged["critic/loss"], "critic")
+                logged["critic/explained_variance"] = explained_variance(errors, returns[real])
+        # From here on there are only real decisions: [N], over actions [N, A].
+        gains = normalise(advantages[real], self._total)
+        actions = CHORDS.actions(play.chords)[real][:, None]
+        with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
+            anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real)[real])
+        with self.clock("policy"):
+            log_p = self._log_p(self.wrapped["policy"](play.melody, play.chords).chords[real])
+            ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs[real]).exp()
+            objective = mean(clipped(ratio, gains, recipe.clip))
+            kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
+            loss = -objective + recipe.anchor_kl * kl - recipe.entropy * spread
+            if not torch.isfinite(loss):
+                raise UserError(
+                    f"the policy's loss is {loss.item():.3g} at update {step}. The last checkpoint "
+                    "is from before and is kept; a lower learning_rate usually helps"
+                )
+            self._descend(loss, "policy")
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        logged |= {
+            "policy/objective": objective,
+            "policy/anchor_kl": kl,
+            "policy/entropy": spread,
+            "policy/clip_fraction": mean(((ratio - 1).abs() > recipe.clip).float()),
+        }
+        return {name: self._mean(value) for name, value in logged.items()}
+
+    def _log_p(self, logits: Tensor) -> Tensor:
+        return (logits / self.recipe.temperature).log_softmax(-1)
+
+    def _descend(self, loss: Tensor, name: str) -> None:
+        """Gradients of a loss for one learner, clipped."""
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(
+            self.wrapped[name],
+            self.optimizer,
+            max_norm=self.recipe.gradient_norm,
+            error_if_nonfinite=False,
+        )
+
+    def _set_learning_rates(self, step: int) -> None:
+        factor = learning_rate(self.recipe, step) / self.recipe.learning_rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+
+    def _total(self, scalar: Tensor) -> Tensor:
+        """The sum of a scalar over all processes."""
+        total = self.fabric.all_reduce(scalar, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total
+
+    def _mean(self, scalar: Tensor) -> float:
+        """The mean of a scalar over all processes."""
+        return self._total(scalar.detach()).item() / self.fabric.world_size
+
+
+def _check_sizes(recipe: PostTrainingRecipe, processes: int) -> None:
+    if recipe.batch % (recipe.minibatches * processes):
+        raise UserError(
+            f"batch {recipe.batch} does not split into {recipe.minibatches} mini-batches "
+            f"over {processes} processes"
+        )
+    share = recipe.batch // processes // recipe.minibatches
+    if recipe.objective == "grpo" and share % recipe.group:
+        raise UserError(
+            f"a group of {recipe.group} does not fit into the {share} trajectories that each "
+            "process has of a mini-batch"
+        )
+
+
+def post_train(
+    recipe: PostTrainingRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
+    """Post-train a policy by its recipe into the folder `out`.
+
+    `best.safetensors` there is the policy of the last checkpoint.
+
+    Raises:
+        UserError: the folder cannot be used (see `Run`), a network cannot be loaded, or a loss is
+            no longer a number.
+    """
+    fabric = launch(recipe.precision)
+    training = PostTraining(recipe, corpus, fabric)
+    run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
+    watch = Watch(recipe, corpus, training.judges)
+    header = Header(model="post-training", config=msgspec.to_builtins(training.policy.config))
+    policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
+    start = run.restore(header, training.learners, training.optimizer) if resume else 0
+    realism, alarmed = run.series(REALISM), False
+
+    with progress_bar(disable=not fabric.is_global_zero) as progress:
+        bar = progress.add_task(out.name, total=recipe.steps, completed=start, note="")
+        for step in range(start, recipe.steps):
+            if step == 0:
+                run.log(0, watch.look(training.policy))
+            logged = training.update(step, realism)
+            realism.append(logged.get(REALISM, 0.0))
+            done = step + 1
+            run.log(done, logged)
+            if done % recipe.validate_every == 0 or done == recipe.steps:
+                seen = watch.look(training.policy)
+                run.log(done, seen)
+                run.save_best(msgspec.structs.replace(policy_header, step=done), training.policy)
+                at = msgspec.structs.replace(header, step=done)
+                run.save(at, training.learners, training.optimizer)
+                progress.update(bar, note=watch.note(seen))
+                alarm = watch.alarm(run.series("reward/coherence"), seen)
+                if alarm and not alarmed:
+                    progress.console.print(f"update {done}: {alarm}")
+                alarmed = alarm is not None
+            progress.update(bar, completed=done)

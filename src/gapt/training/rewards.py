@@ -1,0 +1,143 @@
+"""What a rollout earns: coherence with the melody, rules, and realism (method section 2.4).
+
+Each reward is a small object with a name and a weight. It gives float [B, T], placed where it was
+earned, and the sum over a row is what the papers call the reward of a trajectory. Rows of a batch
+know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gapt.models.checkpoint import Judge
+from gapt.models.judges import Discriminator
+from gapt.music.frames import CHORDS, MELODY
+from gapt.training.rollout import Rollout
+
+ENSEMBLE = 8
+"""How many judges the published coherence reward is the sum of."""
+
+
+class Reward(ABC):
+    """One reward.
+
+    Attributes:
+        name: what logs call it.
+        weight: its share in the sum.
+    """
+
+    name: str
+    weight: float
+
+    @abstractmethod
+    def parts(self, play: Rollout) -> dict[str, Tensor]:
+        """What it is the sum of, by name, each float32 [B, T]."""
+
+
+class Coherence(Reward):
+    """How well chords and melody belong together: the sum of the judges' scores.
+
+    Wu et al. (arXiv 2511.17879, section 4.1), after ReaLchords (arXiv 2506.14723, section 4.3). The
+    sum is scaled to that of eight judges, whatever their number, so weights keep their meaning.
+
+    Credit: the papers give a trajectory its score at its last decision. A score that is a mean over
+    frames can be told by frame (`gapt.models.judges`), with the same sum; so the advantage of a
+    chord need not wait 200 frames. That is ours.
+    """
+
+    name = "coherence"
+
+    def __init__(self, judges: Mapping[str, Judge], weight: float, *, by_frame: bool) -> None:
+        self.judges, self.weight, self.by_frame = judges, weight, by_frame
+
+    def parts(self, play: Rollout) -> dict[str, Tensor]:
+        """One of each judge."""
+        scale = ENSEMBLE / len(self.judges)
+        credits = {
+            name: scale * judge.credit(play.melody, play.chords, play.real)
+            for name, judge in self.judges.items()
+        }
+        return _placed(credits, play.real, by_frame=self.by_frame)
+
+
+class Adversarial(Reward):
+    """Realism: -log(1 - D(y)), D being the co-evolving discriminator (section 4.2)."""
+
+    name = "adversarial"
+
+    def __init__(self, discriminator: Discriminator, weight: float, *, by_frame: bool) -> None:
+        self.discriminator, self.weight, self.by_frame = discriminator, weight, by_frame
+
+    def parts(self, play: Rollout) -> dict[str, Tensor]:
+        """One, of D as it is."""
+        self.discriminator.eval()
+        credit = self.discriminator.credit(play.melody, play.chords, play.real)
+        return _placed({"realism": credit}, play.real, by_frame=self.by_frame)
+
+
+class Rules(Reward):
+    """Penalties for what the judges do not see (the same, appendix).
+
+    silence: -0.1 in every frame in which a note sounds without a chord, if those are more than 4 %
+        of the trajectory's frames; the first 8 frames are exempt.
+    repetition: -0.1 for striking one chord a fifth time running, and each time after that.
+    invalid: -10 for holding what does not sound. The policy's mask leaves no such action, so this
+        stays 0; it is here to be logged. Nor can a policy stop early here.
+    """
+
+    name = "rules"
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def parts(self, play: Rollout) -> dict[str, Tensor]:
+        """The three."""
+        return {
+            "silence": -0.1 * _gaps(play).float(),
+            "repetition": -0.1 * _repeats(play).float(),
+            "invalid": -10.0 * _broken(play).float(),
+        }
+
+
+def _gaps(play: Rollout) -> Tensor:
+    """bool [B, T]: frames to be penalised for silence."""
+    silent = ~CHORDS.sounds(play.chords) & MELODY.sounds(play.melody) & play.real
+    silent[:, :8] = False
+    too_many = silent.sum(1) > 0.04 * play.real.sum(1)
+    return silent & too_many[:, None]
+
+
+def _repeats(play: Rollout) -> Tensor:
+    """bool [B, T]: where a chord is struck the fifth time running, or more."""
+    struck = CHORDS.is_on(play.chords) & play.real
+    number = struck.cumsum(1)
+    now = torch.arange(struck.shape[1], device=struck.device)
+    latest = torch.where(struck, now, -1).cummax(1).values
+    before = torch.cat([torch.full_like(latest[:, :1], -1), latest[:, :-1]], dim=1)
+    symbol = CHORDS.symbol(play.chords)
+    differs = (before < 0) | (symbol != symbol.gather(1, before.clamp(min=0)))
+    first = torch.where(struck & differs, number, 0).cummax(1).values
+    return struck & (number - first >= 4)
+
+
+def _broken(play: Rollout) -> Tensor:
+    """bool [B, T]: HOLD of a chord that did not sound in the frame before."""
+    chords = play.chords
+    before = torch.cat([torch.zeros_like(chords[:, :1]), chords[:, :-1]], dim=1)
+    goes_on = CHORDS.sounds(before) & (CHORDS.symbol(before) == CHORDS.symbol(chords))
+    return CHORDS.is_hold(chords) & ~goes_on & play.real
+
+
+def _placed(credits: dict[str, Tensor], real: Tensor, *, by_frame: bool) -> dict[str, Tensor]:
+    """Credits as they are, or all of a row at its last real frame."""
+    if by_frame:
+        return credits
+    last = (real.sum(1, keepdim=True) - 1).clamp(min=0)
+    return {
+        name: torch.zeros_like(credit).scatter(1, last, credit.sum(1, keepdim=True))
+        for name, credit in credits.items()
+    }

@@ -1,0 +1,100 @@
+"""A watch on reward hacking: what the policy plays to held-out melodies while it is trained.
+
+A reward says what the policy has learnt to please; these measures, which it is not trained on, say
+whether the music is still any good: harmony, and beside it how varied the chords are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from gapt.corpora.store import Corpus
+from gapt.evaluation.diversity import vendi
+from gapt.evaluation.measures import MEASURES, Measure, Play, chord_counts
+from gapt.models.checkpoint import Judge
+from gapt.models.judges import ContrastiveJudge
+from gapt.models.policy import Policy
+from gapt.training.batches import held_out, stack
+from gapt.training.recipes import PostTrainingRecipe
+from gapt.training.rollout import draw_noise, rollout
+
+_MEASURES = (
+    "harmony",
+    "harmony_strict",
+    "chord_entropy",
+    "changes_per_bar",
+    "pitch_classes_per_chord",
+    "silent_share",
+)
+
+TOP_CHORDS = Measure(
+    chord_counts,
+    lambda counts: np.sort(counts, -1)[..., -3:].sum(-1) / np.maximum(counts.sum(-1), 1e-12),
+)
+"""The share of the sounding frames that the three commonest chords have."""
+
+
+class Watch:
+    """The same held-out melodies, and the same chance, each time."""
+
+    def __init__(
+        self, recipe: PostTrainingRecipe, corpus: Corpus, judges: Mapping[str, Judge]
+    ) -> None:
+        songs = held_out(corpus, recipe.mixture, recipe.validation_songs)
+        self._truth = Play(*stack(songs, [0] * len(songs), recipe.frames))
+        self._noise = draw_noise(0, len(songs), recipe.frames)
+        self._temperature = recipe.temperature
+        self._share = recipe.diversity_alarm
+        self._measures: dict[str, Measure] = {
+            **{name: MEASURES[name] for name in _MEASURES},
+            "top_chords": TOP_CHORDS,
+        }
+        for judge in judges.values():
+            if isinstance(judge, ContrastiveJudge) and not judge.config.rhythm:
+                self._measures["vendi"] = vendi(judge)
+                break
+        self._data = self._of(self._truth)
+
+    def look(self, policy: Policy) -> dict[str, float]:
+        """Let the policy play; what to log: `watch/<measure>`, and the data's `data/<measure>`."""
+        device = next(policy.parameters()).device
+        melody = torch.from_numpy(self._truth.melody).to(device)
+        real = torch.from_numpy(self._truth.real).to(device)
+        play = rollout(policy, melody, real, self._noise, temperature=self._temperature)
+        played = self._of(self._truth._replace(chords=play.chords.cpu().numpy()))
+        return {
+            **{f"watch/{name}": value for name, value in played.items()},
+            **{f"data/{name}": value for name, value in self._data.items()},
+        }
+
+    def alarm(self, coherence: Sequence[float], seen: Mapping[str, float]) -> str | None:
+        """In plain words, that coherence has risen at the cost of diversity; None if it has not.
+
+        Args:
+            coherence: the mean coherence reward of every update so far.
+            seen: what `look` returned.
+        """
+        few = max(1, min(10, len(coherence) // 2))
+        rise = float(np.mean(coherence[-few:]) - np.mean(coherence[:few]))
+        share = seen.get("watch/vendi", np.inf) / self._data.get("vendi", 1.0)
+        if rise <= 0 or share >= self._share:
+            return None
+        return (
+            f"reward hacking: coherence has risen by {rise:.2f} while diversity has fallen to "
+            f"{share:.0%} of the data's (Vendi score {seen['watch/vendi']:.2f} of "
+            f"{self._data['vendi']:.2f}); the three commonest chords sound "
+            f"{seen['watch/top_chords']:.0%} of the time"
+        )
+
+    @staticmethod
+    def note(seen: Mapping[str, float]) -> str:
+        """What `look` returned, in short."""
+        shown = ("harmony", "vendi", "changes_per_bar")
+        values = {name: seen.get(f"watch/{name}", np.nan) for name in shown}
+        return "  ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in values.items())
+
+    def _of(self, play: Play) -> dict[str, float]:
+        return {name: measure.of(play) for name, measure in self._measures.items()}

@@ -1,0 +1,187 @@
+"""Post-training on the built-in tunes: it learns, is hacked or not, resumes, and splits."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+import torch
+import yaml
+from test_pretrain import measurements, read
+
+from gapt.corpora.store import Corpus
+from gapt.errors import UserError
+from gapt.models.checkpoint import load, load_policy
+from gapt.music.chords import lead_sheet_name
+from gapt.music.frames import CHORDS
+from gapt.training.post import REALISM, PostTraining, post_train
+from gapt.training.rewards import Adversarial, Reward
+from gapt.training.supervised import launch
+from gapt.training.watch import Watch
+
+FAVOURITE = next(i for i in range(CHORDS.symbols) if lead_sheet_name(i) == "C")
+
+
+class Favourite(Reward):
+    """The share of the time for which one chord sounds: a reward that asks to be hacked."""
+
+    name, weight = "favourite", 1.0
+
+    def parts(self, play):
+        """One."""
+        hit = CHORDS.sounds(play.chords) & (CHORDS.symbol(play.chords) == FAVOURITE) & play.real
+        return {"favourite": hit / play.real.sum(1, keepdim=True)}
+
+
+def play_favourites(pretrained, *, adversarial):
+    """Train for a favourite chord; returns what is logged at the start and at the end."""
+    adversary = msgspec.structs.replace(
+        pretrained.recipe.adversary,
+        weight=3.0,
+        schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
+    )
+    recipe = msgspec.structs.replace(
+        pretrained.recipe, adversary=adversary if adversarial else None, entropy=0.0, steps=50
+    )
+    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe.precision))
+    keeps = [reward for reward in training.rewards if isinstance(reward, Adversarial)]
+    training.rewards = [Favourite(), *keeps]
+    watch = Watch(recipe, Corpus.load(pretrained.corpus), training.judges)
+    before, realism = watch.look(training.policy), []
+    for step in range(recipe.steps):
+        realism.append(training.update(step, realism).get(REALISM, 0.0))
+    return before, watch.look(training.policy)
+
+
+def test_a_reward_for_one_chord_is_hacked_without_the_adversary_and_not_with_it(pretrained):
+    before, hacked = play_favourites(pretrained, adversarial=False)
+    _, kept = play_favourites(pretrained, adversarial=True)
+    assert hacked["watch/chord_entropy"] < 0.5 * before["watch/chord_entropy"]
+    assert kept["watch/chord_entropy"] > 0.6 * before["watch/chord_entropy"]
+    assert kept["watch/chord_entropy"] > 2 * hacked["watch/chord_entropy"]
+
+
+@pytest.mark.parametrize(("objective", "gain"), [("ppo", 0.5), ("grpo", 0.15)])
+def test_reinforcement_raises_the_reward(pretrained, tmp_path, objective, gain):
+    recipe = msgspec.structs.replace(
+        pretrained.recipe,
+        adversary=None,
+        objective=objective,
+        entropy=0.0,
+        steps=50,
+        learning_rate=3e-3,
+    )
+    post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "run")
+    logged = measurements(tmp_path / "run")
+    rewards = [logged[step, "reward/total"] for step in range(1, 51)]
+    assert sum(rewards[-10:]) / 10 > sum(rewards[:10]) / 10 + gain
+    assert all(math.isfinite(value) for value in logged.values())
+    load_policy(tmp_path / "run")
+
+
+def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(pretrained, tmp_path):
+    recipe = msgspec.structs.replace(pretrained.recipe, steps=24, validate_every=6)
+    written = tmp_path / "recipe.yaml"
+    written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
+    out = tmp_path / "run"
+    options = ["--recipe", str(written), "--corpus", str(pretrained.corpus), "--out", str(out)]
+    with subprocess.Popen(
+        [sys.executable, "-c", "import torch; torch.set_num_threads(1); import gapt.cli; "
+         "gapt.cli.main()", "train", "rl", *options],
+        stdout=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 120
+        while "12,watch/harmony" not in read(out / "metrics.csv"):
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert load(out / "last.safetensors", "post-training")[0].step in (6, 12, 18)
+    corpus = Corpus.load(pretrained.corpus)
+    post_train(recipe, corpus, out, resume=True)
+    post_train(recipe, corpus, tmp_path / "unbroken")
+    assert measurements(out) == measurements(tmp_path / "unbroken")
+    _, tensors = load(out / "last.safetensors")
+    _, expected = load(tmp_path / "unbroken" / "last.safetensors")
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+def changes(recipe):
+    """What a recipe file says of `recipe`: all of it."""
+    return msgspec.to_builtins(recipe)
+
+
+@pytest.mark.parametrize("objective", ["ppo", "grpo"])
+def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective):
+    # Dropout is drawn by each process for its own rows, so here there is none.
+    transformer = msgspec.structs.replace(pretrained.recipe.adversary.transformer, dropout=0.0)
+    recipe = msgspec.structs.replace(
+        pretrained.recipe,
+        objective=objective,
+        group=2,
+        steps=4,
+        adversary=msgspec.structs.replace(pretrained.recipe.adversary, transformer=transformer),
+    )
+    written = tmp_path / "recipe.yaml"
+    written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "gapt", "train", "rl", "--recipe", str(written)]
+    subprocess.run(
+        [*command, "--corpus", str(pretrained.corpus), "--out", str(tmp_path / "two")],
+        check=True, capture_output=True, timeout=180, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "one")
+    one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        if not key[1].endswith("explained_variance"):  # which each process has of its own rows
+            assert two[key] == pytest.approx(value, rel=2e-3, abs=1e-5), key
+
+
+def test_hacking_is_told_in_plain_words(pretrained):
+    recipe = pretrained.recipe
+    corpus = Corpus.load(pretrained.corpus)
+    training = PostTraining(recipe, corpus, launch(recipe.precision))
+    watch = Watch(recipe, corpus, training.judges)
+    seen = watch.look(training.policy)
+    poor = {**seen, "watch/vendi": 0.4 * seen["data/vendi"], "watch/top_chords": 0.9}
+    rich = {**seen, "watch/vendi": seen["data/vendi"]}
+    alarm = watch.alarm([1.0, 1.0, 3.0, 3.0], poor)
+    assert "reward hacking: coherence has risen by 2.00" in alarm
+    assert "40% of the data's" in alarm
+    assert "90% of the time" in alarm
+    assert watch.alarm([1.0, 1.0, 3.0, 3.0], rich) is None
+    assert watch.alarm([3.0, 3.0, 1.0, 1.0], poor) is None
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
+    pretrained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "gapt.training.post.learning_rate", lambda _, step: 1e-3 if step < 5 else math.inf
+    )
+    recipe = msgspec.structs.replace(pretrained.recipe, steps=10, validate_every=2)
+    with pytest.raises(UserError, match=r"the policy's loss is nan at update 5"):
+        post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "run")
+    _, kept = load(tmp_path / "run" / "last.safetensors", "post-training")
+    assert all(tensor.isfinite().all() for tensor in kept.values())
+    load_policy(tmp_path / "run")
+
+
+def test_bad_numbers_are_refused_by_name(pretrained, tmp_path):
+    corpus = Corpus.load(pretrained.corpus)
+    for change, message in [
+        ({"batch": 15}, "batch 15 does not split into 4 mini-batches"),
+        ({"objective": "grpo", "group": 3}, "a group of 3 does not fit"),
+        ({"start": "nowhere"}, "no checkpoint at nowhere"),
+        ({"judges": str(tmp_path)}, "no judges in"),
+    ]:
+        recipe = msgspec.structs.replace(pretrained.recipe, **change)
+        with pytest.raises(UserError, match=message):
+            post_train(recipe, corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

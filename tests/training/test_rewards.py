@@ -1,0 +1,123 @@
+"""What a rollout earns, against cases worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
+from gapt.models.presets import JUDGE_PRESETS
+from gapt.music.frames import CHORDS, MELODY
+from gapt.training.rewards import Adversarial, Coherence, Rules
+from gapt.training.rollout import Rollout
+
+C, G = 7, 400
+
+
+def play(chords, *, melody=60, real=None):
+    chords = torch.tensor(chords)
+    notes = torch.full_like(chords, MELODY.on(melody) if melody else 0)
+    everywhere = torch.ones_like(chords, dtype=torch.bool)
+    return Rollout(notes, chords, everywhere if real is None else real, torch.zeros(chords.shape))
+
+
+def rules(chords, **options):
+    return {
+        name: part[0].tolist() for name, part in Rules(1.0).parts(play([chords], **options)).items()
+    }
+
+
+def sounding(symbol, frames):
+    return [CHORDS.on(symbol)] + [CHORDS.hold(symbol)] * (frames - 1)
+
+
+def test_silence_costs_a_tenth_a_frame_once_there_is_too_much_of_it():
+    # 50 frames: 8 that do not count, then 2 silent ones (4 %, which is allowed) or 3.
+    two = [0] * 8 + [0] * 2 + sounding(C, 40)
+    three = [0] * 8 + [0] * 3 + sounding(C, 39)
+    assert rules(two)["silence"] == [0.0] * 50
+    assert rules(three)["silence"] == pytest.approx([0.0] * 8 + [-0.1] * 3 + [0.0] * 39)
+    assert rules(three, melody=None)["silence"] == [0.0] * 50, "a rest needs no chord"
+
+
+def test_a_chord_may_be_struck_four_times_running():
+    strike = CHORDS.on(C)
+    hold = CHORDS.hold(C)
+    assert rules([strike] * 4)["repetition"] == [0.0] * 4
+    chords = [strike, strike, hold, strike, strike, strike, hold, strike]
+    assert rules(chords)["repetition"] == pytest.approx([0, 0, 0, 0, 0, -0.1, 0, -0.1])
+    between = [strike] * 4 + [CHORDS.on(G)] + [strike] * 5
+    assert rules(between)["repetition"] == pytest.approx([0.0] * 9 + [-0.1])
+
+
+def test_holding_what_does_not_sound_costs_ten():
+    chords = [CHORDS.hold(C), CHORDS.on(C), CHORDS.hold(C), CHORDS.hold(G), 0, CHORDS.hold(C)]
+    assert rules(chords)["invalid"] == [-10.0, 0.0, 0.0, -10.0, 0.0, -10.0]
+
+
+def test_nothing_is_counted_after_a_melody_s_end():
+    real = torch.tensor([[True] * 4 + [False] * 16])
+    parts = rules([CHORDS.on(C)] * 4 + [CHORDS.hold(G)] * 2 + [0] * 14, real=real)
+    assert parts == {name: [0.0] * 20 for name in parts}
+
+
+@pytest.fixture(scope="module")
+def judges():
+    torch.manual_seed(0)
+    config = JudgeConfig(transformer=JUDGE_PRESETS["tiny"])
+    return {
+        "contrastive-0": ContrastiveJudge(config).eval(),
+        "discriminative-0": DiscriminativeJudge(config).eval(),
+    }
+
+
+def varied(frames=24):
+    torch.manual_seed(3)
+    chords = torch.randint(0, CHORDS.num_states, (5, frames))
+    real = torch.arange(frames) < torch.tensor([24, 24, 10, 1, 17])[:, None]
+    melody = torch.randint(0, MELODY.num_states, (5, frames))
+    return Rollout(melody, chords, real, torch.zeros(chords.shape))
+
+
+@torch.no_grad()
+def test_scores_told_by_frame_add_up_to_the_score(judges):
+    played = varied()
+    for judge in judges.values():
+        credit = judge.credit(*played[:3])
+        torch.testing.assert_close(credit.sum(1), judge.score(*played[:3]))
+        assert (credit[~played.real] == 0).all()
+
+
+@torch.no_grad()
+def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum(judges):
+    played = varied()
+    by_frame = Coherence(judges, 1.0, by_frame=True).parts(played)
+    at_the_end = Coherence(judges, 1.0, by_frame=False).parts(played)
+    for name, judge in judges.items():
+        score = 4 * judge.score(*played[:3])
+        torch.testing.assert_close(by_frame[name].sum(1), score)
+        torch.testing.assert_close(at_the_end[name].sum(1), score)
+        last = at_the_end[name].gather(1, torch.tensor([[23], [23], [9], [0], [16]])).squeeze(1)
+        torch.testing.assert_close(last, score)
+
+
+@torch.no_grad()
+def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
+    torch.manual_seed(1)
+    discriminator = Discriminator(JUDGE_PRESETS["tiny"])
+    discriminator.out.bias.fill_(math.log(3))  # with no weights: D = 3/4, and -log(1/4) = log 4
+    discriminator.out.weight.zero_()
+    (realism,) = Adversarial(discriminator, 1.0, by_frame=True).parts(varied()).values()
+    torch.testing.assert_close(realism.sum(1), torch.full((5,), math.log(4)))
+    torch.testing.assert_close(realism[0], torch.full((24,), math.log(4) / 24))
+
+
+@torch.no_grad()
+def test_the_discriminator_hears_the_melody_only_if_asked_to():
+    torch.manual_seed(1)
+    deaf = Discriminator(JUDGE_PRESETS["tiny"]).eval()
+    hearing = Discriminator(JUDGE_PRESETS["tiny"], hears_melody=True).eval()
+    played = varied()
+    other = played._replace(melody=torch.zeros_like(played.melody))
+    assert torch.equal(deaf(*played[:3]), deaf(*other[:3]))
+    assert not torch.equal(hearing(*played[:3]), hearing(*other[:3]))
