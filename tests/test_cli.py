@@ -31,6 +31,14 @@ def test_version():
             "--split is 'tets'. Did you mean 'test'?",
         ),
         (
+            ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--scenario", "col"],
+            "--scenario is 'col'. Did you mean 'cold'?",
+        ),
+        (
+            ["judge", "--corpus", "c", "--out", "o", "--split", "all"],
+            "--split is 'all'. Known: ood, test.",
+        ),
+        (
             ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "a"],
             "--seeds takes whole numbers",
         ),

@@ -256,7 +256,8 @@ def _judge(
     songs: Annotated[int, typer.Option(min=2, help="Songs of the split, at most.")] = 256,
 ) -> None:
     """Examine the judges of coherence: what they find, and whether they notice worse chords."""
-    (split,) = _choices("--split", split, ("test", "ood"))
+    if split not in ("test", "ood"):
+        raise UserError(f"--split is '{split}'. {did_you_mean(split, ('test', 'ood'))}")
     from gapt.corpora.store import Corpus
     from gapt.evaluation.judges import examine
 

@@ -1,11 +1,15 @@
 """The Vendi score, against cases worked out by hand."""
 
+import shutil
+
 import numpy as np
 import pytest
 from vendi_score import vendi
 
-from gapt.evaluation.diversity import vendi_statistics
-from gapt.evaluation.measures import ratio
+from gapt.errors import UserError
+from gapt.evaluation.diversity import diversity_judge, embed, vendi_statistics
+from gapt.evaluation.measures import Play, ratio
+from gapt.music.frames import CHORDS
 
 
 def score(embeddings):
@@ -45,3 +49,22 @@ def test_the_interval_is_as_wide_as_scores_of_other_songs_are_apart():
     resampled = np.exp(ratio(picks @ statistics))
     assert resampled.std() == pytest.approx(np.std(others), rel=0.25)
     assert resampled.mean() == pytest.approx(score(unit_vectors(200, 8)), rel=0.01)
+
+
+def test_the_judge_is_one_that_hears_pitch(networks, tmp_path):
+    assert diversity_judge(networks / "judges")[0] == "contrastive-0"
+    shutil.copy(networks / "judges" / "contrastive-rhythm-0.safetensors", tmp_path)
+    with pytest.raises(UserError, match=r"no contrastive judge in .* that hears pitch"):
+        diversity_judge(tmp_path)
+
+
+def test_songs_are_embedded_one_by_one_up_to_their_end(networks):
+    _, judge = diversity_judge(networks / "judges")
+    chords = np.random.default_rng(0).integers(1, 1 + CHORDS.symbols, (20, 12))
+    real = np.ones_like(chords, dtype=bool)
+    real[:, 8:] = False
+    play = Play(np.zeros_like(chords), chords, real)
+    vectors = embed(judge, play)
+    np.testing.assert_allclose((vectors**2).sum(1), 1, atol=1e-6)
+    alone = embed(judge, Play(*(array[17:18, :8] for array in play)))
+    np.testing.assert_allclose(vectors[17:18], alone, atol=1e-5)

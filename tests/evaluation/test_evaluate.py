@@ -4,47 +4,15 @@ import json
 import math
 import wave
 
-import msgspec
 import numpy as np
 import pytest
-import torch
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
 from gapt.evaluation.measures import Play
 from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH
-from gapt.models.anchor import Anchor
-from gapt.models.checkpoint import Header, save
-from gapt.models.judges import ContrastiveJudge, JudgeConfig
-from gapt.models.policy import Policy
-from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.music.frames import CHORDS
-
-
-@pytest.fixture(scope="module")
-def policy():
-    torch.manual_seed(0)
-    return Policy(POLICY_PRESETS["tiny"]).eval()
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory, policy):
-    """A folder of tiny untrained networks: policy, anchor, and judges/."""
-    folder = tmp_path_factory.mktemp("networks")
-    made = {
-        "policy": policy,
-        "anchor": Anchor(POLICY_PRESETS["tiny"]),
-        "judges/contrastive-rhythm-0": ContrastiveJudge(
-            JudgeConfig(transformer=JUDGE_PRESETS["tiny"], rhythm=True)
-        ),
-        "judges/contrastive-0": ContrastiveJudge(JudgeConfig(transformer=JUDGE_PRESETS["tiny"])),
-    }
-    for name, network in made.items():
-        kind = name.rpartition("/")[2].partition("-")[0]
-        header = Header(model=kind, config=msgspec.to_builtins(network.config))
-        save(folder / f"{name}.safetensors", header, network.state_dict())
-    return folder
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gapt.evaluation.measures import Measure, Play, ratio
 from gapt.models.checkpoint import find_judges, load_contrastive
 from gapt.models.judges import ContrastiveJudge
 
-_GROUP = 128  # songs that are heard at once
+_GROUP = 16  # songs that are heard at once; more would leave the processor's cache
 
 
 def diversity_judge(folder: Path) -> tuple[str, ContrastiveJudge]:

@@ -157,6 +157,34 @@ def embedding_map(embeddings: Mapping[str, np.ndarray], styles: Mapping[str, Sty
     return figure
 
 
+def falling_scores(curves: Sequence[Mapping[str, Any]]) -> Figure:
+    """Judges' mean scores as chords are made worse: a panel for each way to do it.
+
+    Args:
+        curves: each with "judge", "chords" (what is done to them), "amounts", and "scores".
+    """
+    panels = {
+        "replaced": "share of the chords that are replaced",
+        "moved": "frames that chord onsets are moved by, at most",
+    }
+    figure = Figure(figsize=(_WIDTH, 4.4), layout="constrained")
+    for axes, (chords, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        _clean(axes)
+        axes.grid(color="#eeeeee")
+        shown = [curve for curve in curves if curve["chords"] == chords]
+        for curve, colour, marker in zip(shown, cycle(_COLOURS), cycle(_MARKERS), strict=False):
+            axes.plot(
+                curve["amounts"], curve["scores"], f"-{marker}", color=colour, ms=4, lw=1.4,
+                label=curve["judge"],
+            )  # fmt: skip
+        axes.set_xlabel(label)
+        axes.set_ylabel("mean score")
+        axes.set_ylim(min(0, axes.get_ylim()[0]), None)
+        if shown:
+            axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
