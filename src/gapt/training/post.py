@@ -103,9 +103,7 @@ class PostTraining:
         self.optimizer = torch.optim.AdamW(
             groups, betas=recipe.betas, weight_decay=recipe.weight_decay
         )
-        self.wrapped = {
-            name: fabric.setup_module(learner) for name, learner in self.learners.items()
-        }
+        self.learners.to(device)
         self.clock = Stopwatch(device)
 
     def update(self, step: int, realism: list[float]) -> dict[str, float]:
@@ -185,16 +183,16 @@ class PostTraining:
         self, real: Rollout, play: Rollout, *, learns: bool
     ) -> dict[str, float]:
         """What D makes of the data's chords and of those played; then teach it, if it learns."""
-        adversary, discriminator = self.recipe.adversary, self.wrapped["discriminator"]
+        adversary, discriminator = self.recipe.adversary, self.learners["discriminator"]
         assert adversary is not None
 
         def judged(rows: slice) -> tuple[Tensor, Tensor]:
             """Logits [2 b] and labels: the data's, then those played."""
             melody, frames = play.melody[rows], play.real[rows]
             chords = torch.cat([real.chords[rows], play.chords[rows]])
-            logits = discriminator(
-                torch.cat([melody, melody]), chords, torch.cat([frames, frames])
-            ).sum(1)
+            both = torch.cat([melody, melody]), chords, torch.cat([frames, frames])
+            with self.fabric.autocast():
+                logits = discriminator(*both).sum(1)
             return logits, (torch.arange(len(logits), device=logits.device) < len(melody)).float()
 
         discriminator.eval()
@@ -230,7 +228,8 @@ class PostTraining:
 
         if advantages is None:
             with self.clock("critic"):
-                values = self.wrapped["critic"](play.melody, play.chords)
+                with self.fabric.autocast():
+                    values = self.learners["critic"](play.melody, play.chords)
                 advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
                 errors = returns[real] - values[real]
                 logged["critic/loss"] = mean(errors.square())
@@ -242,7 +241,9 @@ class PostTraining:
         with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
             anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real)[real])
         with self.clock("policy"):
-            log_p = self._log_p(self.wrapped["policy"](play.melody, play.chords).chords[real])
+            with self.fabric.autocast():
+                logits = self.policy(play.melody, play.chords).chords[real]
+            log_p = self._log_p(logits)
             ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs[real]).exp()
             objective = mean(clipped(ratio, gains, recipe.clip))
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
@@ -267,23 +268,22 @@ class PostTraining:
         return (logits / self.recipe.temperature).log_softmax(-1)
 
     def _descend(self, loss: Tensor, name: str) -> None:
-        """Gradients of a loss for one learner, clipped."""
-        self.fabric.backward(loss)
-        self.fabric.clip_gradients(
-            self.wrapped[name],
-            self.optimizer,
-            max_norm=self.recipe.gradient_norm,
-            error_if_nonfinite=False,
-        )
+        """One learner's gradients of a loss: the mean over processes, clipped."""
+        torch.autograd.backward(loss)
+        parameters = list(self.learners[name].parameters())
+        for parameter in parameters:
+            if parameter.grad is not None:  # the policy's melody head has none
+                parameter.grad = self._total(parameter.grad) / self.fabric.world_size
+        nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
 
     def _set_learning_rates(self, step: int) -> None:
         factor = learning_rate(self.recipe, step) / self.recipe.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
-    def _total(self, scalar: Tensor) -> Tensor:
-        """The sum of a scalar over all processes."""
-        total = self.fabric.all_reduce(scalar, reduce_op="sum")
+    def _total(self, tensor: Tensor) -> Tensor:
+        """The sum of a tensor over all processes."""
+        total = self.fabric.all_reduce(tensor, reduce_op="sum")
         assert isinstance(total, Tensor)
         return total
 
