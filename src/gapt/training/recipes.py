@@ -301,7 +301,8 @@ def load_recipe(path: Path, presets: Mapping[str, R]) -> R:
     base = presets[preset]
     merged = _merge(msgspec.to_builtins(base), written, f"recipe {path}")
     try:
-        return msgspec.convert(merged, type(base))
+        # Not strict: YAML 1.1 takes 1e-4 for a string.
+        return msgspec.convert(merged, type(base), strict=False)
     except msgspec.ValidationError as error:
         raise UserError(f"recipe {path}: {error}") from None
 
