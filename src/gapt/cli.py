@@ -315,6 +315,26 @@ def _bench_rollout(
     report(bench_rollout(model), json)
 
 
+class Preset(StrEnum):
+    """Named sizes."""
+
+    tiny = "tiny"
+    small = "small"
+    paper = "paper"
+
+
+@bench.command("train")
+def _bench_train(
+    preset: Annotated[Preset, typer.Option(help="The sizes.")] = Preset.small,
+    updates: Annotated[int, typer.Option(min=1, help="Updates to time, after the first.")] = 3,
+    json: JsonFile = None,
+) -> None:
+    """Time one update of post-training, part by part."""
+    from gapt.training.bench import bench_train, report
+
+    report(bench_train(preset, updates), json)
+
+
 @bench.command("live")
 def _bench_live(
     sessions: Annotated[int, typer.Option(min=1, help="Players at the same time.")] = 20,
