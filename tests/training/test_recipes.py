@@ -10,6 +10,7 @@ from gapt.training.recipes import (
     CONTRASTIVE_RECIPES,
     DISCRIMINATIVE_RECIPES,
     POLICY_RECIPES,
+    POST_TRAINING_RECIPES,
     load_recipe,
 )
 
@@ -36,6 +37,26 @@ def test_our_recipes_load(path):
     recipe = load_recipe(path, PRESETS[stage])
     assert recipe.transformer == PRESETS[stage][preset].transformer
     assert getattr(recipe, "rhythm", False) == ("rhythm" in variant)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("rl/*.yaml")), ids=lambda path: path.stem)
+def test_our_post_training_recipes_load(path):
+    system, _, preset = path.stem.rpartition("-")
+    recipe = load_recipe(path, POST_TRAINING_RECIPES)
+    base = POST_TRAINING_RECIPES[preset]
+    assert (recipe.steps, recipe.batch) == (base.steps, base.batch)
+    assert (recipe.adversary is None) == (system in ("realchords", "gapt-no-adv", "grpo"))
+    assert (recipe.objective == "grpo") == system.startswith("grpo")
+
+
+def test_sections_change_key_by_key_and_numbers_may_have_exponents(tmp_path):
+    text = "preset: small\nlearning_rate: 2e-5\nadversary: {schedule: {every: 2}}\n"
+    recipe = load_recipe(written(tmp_path, text), POST_TRAINING_RECIPES)
+    base = POST_TRAINING_RECIPES["small"].adversary
+    assert recipe.learning_rate == 2e-5
+    assert recipe.adversary.schedule.every == 2
+    assert recipe.adversary.schedule.first == base.schedule.first
+    assert recipe.adversary.transformer == base.transformer
 
 
 def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
