@@ -90,6 +90,8 @@ class OnnxPolicy:
                 f"{path} was trained with chord vocabulary {about['vocabulary']}, but this version "
                 f"of gapt has {VOCABULARY_ID}; export it again from weights of this version"
             )
+        if "keys.0" not in (node.name for node in self._session.get_inputs()):
+            raise UserError(f"{path} was exported by an older version of gapt; export it again")
         config = about["config"]
         self.reach: int = config["reach"]
         self._layers: int = config["layers"]
@@ -127,13 +129,10 @@ class OnnxPolicy:
             position: int64 [B], the frame to decide, from 0.
             keys, values: float32 [layers, B, heads, reach, size]; see `empty_cache`.
         """
-        inputs = {
-            "melody": melody,
-            "chords": chords,
-            "position": position,
-            "keys": keys,
-            "values": values,
-        }
+        inputs = {"melody": melody, "chords": chords, "position": position}
+        for layer in range(self._layers):
+            inputs[f"keys.{layer}"] = keys[layer]
+            inputs[f"values.{layer}"] = values[layer]
         return Decision(*self._session.run(None, inputs))
 
 

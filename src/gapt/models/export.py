@@ -9,6 +9,7 @@ import json
 import logging
 import warnings
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -23,22 +24,30 @@ from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
 from gapt.music.chords import VOCABULARY_ID
 
-INPUTS = ("melody", "chords", "position", "keys", "values")
-_BATCH_AXIS = {"keys": 1, "values": 1}
 OUTPUTS = ("chord_logits", "melody_logits", "new_keys", "new_values")
 
 
 class _Step(nn.Module):
-    """`Policy.step` with tensors in and tensors out."""
+    """`Policy.step` with tensors in and tensors out.
+
+    The cache comes as an input for each layer: one array of all would be split, which is a copy.
+    """
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()
         self.policy = policy
 
     def forward(
-        self, melody: Tensor, chords: Tensor, position: Tensor, keys: Tensor, values: Tensor
+        self,
+        melody: Tensor,
+        chords: Tensor,
+        position: Tensor,
+        keys: list[Tensor],
+        values: list[Tensor],
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        output, new = self.policy.step(melody, chords, position, Cache(keys, values))
+        # `step` asks a cache only for its layers, one by one.
+        cache = Cache(cast(Tensor, keys), cast(Tensor, values))
+        output, new = self.policy.step(melody, chords, position, cache)
         return output.chords, output.melody, new.keys, new.values
 
 
@@ -73,20 +82,28 @@ def export_onnx(policy: Policy, path: Path) -> None:
     """Write a policy, float32, in evaluation mode and on the CPU, as ONNX."""
     batch = 2  # any number but 0 and 1, which the exporter would take for constants
     config = policy.config
-    cache = Cache.empty(config, batch, torch.zeros(()))
-    # Three tensors, not one three times: the exporter takes inputs that are the same for one.
-    integers = (torch.zeros(batch, dtype=torch.int64) for _ in range(3))
-    dynamic = torch.export.Dim("batch", min=1, max=65536)
+    # A tensor for each input, not one for several: the exporter takes those that are the same for
+    # one input.
+    integers = [torch.zeros(batch, dtype=torch.int64) for _ in range(3)]
+    caches = [list(Cache.empty(config, batch, torch.zeros(())).keys) for _ in ("keys", "values")]
+    axis = {0: torch.export.Dim("batch", min=1, max=65536)}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _Step(policy),
-            (*integers, cache.keys, cache.values),
+            (*integers, *caches),
             dynamo=True,
-            input_names=INPUTS,
+            input_names=(
+                *("melody", "chords", "position"),
+                *(
+                    f"{name}.{layer}"
+                    for name in ("keys", "values")
+                    for layer in range(config.layers)
+                ),
+            ),
             output_names=OUTPUTS,
-            dynamic_shapes={name: {_BATCH_AXIS.get(name, 0): dynamic} for name in INPUTS},
+            dynamic_shapes=(axis, axis, axis, [axis] * config.layers, [axis] * config.layers),
             opset_version=18,
             verbose=False,
         )

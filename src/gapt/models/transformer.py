@@ -224,7 +224,7 @@ class Transformer(nn.Module):
         Returns:
             y float [B, dim], and the frame's keys and values for `Cache.write`.
         """
-        slots = torch.arange(cache.keys.shape[3], device=x.device)
+        slots = torch.arange(cache.keys[0].shape[2], device=x.device)
         seen = slots[None] < position[:, None]
         # The frame that is about to be overwritten is out of reach already.
         leaving = slots[None] == (position % self.config.reach)[:, None]
