@@ -247,6 +247,17 @@ def _evaluate(
     )
 
 
+@app.command("plot")
+def _plot(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, to be compared.")],
+    out: Annotated[Path, typer.Option("--out", help="The picture to write.")],
+) -> None:
+    """Draw how training runs went."""
+    from gapt.evaluation.curves import plot
+
+    plot(runs, out)
+
+
 @app.command("judge")
 def _judge(
     corpus: CorpusFolder,

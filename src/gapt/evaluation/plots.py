@@ -17,7 +17,7 @@ from sklearn.manifold import TSNE
 from gapt.music.frames import FRAMES_PER_BEAT
 
 # Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # not as many as colours, so pairs come late again
 _WIDTH = 9.0  # inches
 LONGEST = 32  # frames; chords of two bars or more are counted together
@@ -33,7 +33,7 @@ class Style(NamedTuple):
 def styles(systems: Sequence[str]) -> dict[str, Style]:
     """Looks for systems; the first two are the ground truth, black, and the anchor, grey."""
     fixed = [Style("black", "*"), Style("#8a8a8a", "p")]
-    looks = chain(fixed, map(Style, cycle(_COLOURS), cycle(_MARKERS)))
+    looks = chain(fixed, map(Style, cycle(COLOURS), cycle(_MARKERS)))
     return dict(zip(systems, looks, strict=False))
 
 
@@ -54,8 +54,8 @@ def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str
         x, y = harmony["mean"], diversity["mean"]
         axes.plot([harmony["low"], harmony["high"]], [y, y], color=colour, lw=1.2)
         axes.plot([x, x], [diversity["low"], diversity["high"]], color=colour, lw=1.2)
-        axes.plot(x, y, marker, color=colour, ms=9 if marker != "*" else 13, mec="white", zorder=3)
-        axes.annotate(name, (x, y), (7, 7), textcoords="offset points", color=colour)
+        size = 13 if marker == "*" else 9
+        axes.plot(x, y, marker, color=colour, ms=size, mec="white", zorder=3, label=name)
     axes.margins(0.15)
     left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
     live = [name for name in list(points)[2:] if name in shown]
@@ -67,6 +67,7 @@ def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str
         axes.set_ylim(bottom)
     axes.set_xlabel("harmony: share of melody frames whose note is in the chord")
     axes.set_ylabel("diversity: Vendi score")
+    _legend(figure, axes)
     return figure
 
 
@@ -93,7 +94,7 @@ def over_beats(
     figure, axes = _figure(4.2)
     for name, shares in harmony.items():
         beats = np.arange(len(shares)) + given + 1
-        axes.plot(beats, shares, color=styles[name].colour, lw=1.6, label=name)
+        axes.plot(beats, shares, color=styles[name].colour, lw=1.4, label=name)
     if jump is not None:
         axes.axvline(jump + 0.5, color="#777777", ls="--", lw=1)
         axes.annotate(
@@ -144,7 +145,9 @@ def embedding_map(embeddings: Mapping[str, np.ndarray], styles: Mapping[str, Sty
     """
     joined = np.concatenate(list(embeddings.values()))
     perplexity = min(30.0, (len(joined) - 1) / 3)
-    places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(joined)
+    # Of points that are all one there are no principal components, and TSNE would crash.
+    init = "pca" if np.ptp(joined, axis=0).any() else "random"
+    places = TSNE(perplexity=perplexity, init=init, random_state=0).fit_transform(joined)
     columns = min(4, len(embeddings))
     figure, panels = _panels(len(embeddings), height=_WIDTH / columns, columns=columns)
     ends = np.cumsum([len(rows) for rows in embeddings.values()])
@@ -163,32 +166,32 @@ def falling_scores(curves: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         curves: each with "judge", "chords" (what is done to them), "amounts", and "scores".
     """
-    panels = {
+    labels = {
         "replaced": "share of the chords that are replaced",
         "moved": "frames that chord onsets are moved by, at most",
     }
-    figure = Figure(figsize=(_WIDTH, 4.4), layout="constrained")
-    for axes, (chords, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-        _clean(axes)
+    kinds = list(dict.fromkeys(curve["chords"] for curve in curves))
+    figure = Figure(figsize=(_WIDTH * len(kinds) / 2, 4.4), layout="constrained")
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
+        clean(axes)
         axes.grid(color="#eeeeee")
-        shown = [curve for curve in curves if curve["chords"] == chords]
-        for curve, colour, marker in zip(shown, cycle(_COLOURS), cycle(_MARKERS), strict=False):
+        shown = (curve for curve in curves if curve["chords"] == kind)
+        for curve, colour, marker in zip(shown, cycle(COLOURS), cycle(_MARKERS), strict=False):
             axes.plot(
                 curve["amounts"], curve["scores"], f"-{marker}", color=colour, ms=4, lw=1.4,
                 label=curve["judge"],
             )  # fmt: skip
-        axes.set_xlabel(label)
+        axes.set_xlabel(labels[kind])
         axes.set_ylabel("mean score")
         axes.set_ylim(min(0, axes.get_ylim()[0]), None)
-        if shown:
-            axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9)
     return figure
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.subplots()
-    _clean(axes)
+    clean(axes)
     axes.grid(color="#eeeeee")
     axes.set_axisbelow(True)
     return figure, axes
@@ -202,11 +205,12 @@ def _panels(count: int, height: float, columns: int) -> tuple[Figure, list[Axes]
     for axes in grid[count:]:
         axes.remove()
     for axes in grid[:count]:
-        _clean(axes)
+        clean(axes)
     return figure, list(grid[:count])
 
 
-def _clean(axes: Axes) -> None:
+def clean(axes: Axes) -> None:
+    """Without the lines above and to the right."""
     axes.spines[["top", "right"]].set_visible(False)
 
 

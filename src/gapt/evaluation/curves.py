@@ -1,0 +1,134 @@
+"""`gapt plot`: how training runs went, drawn from their `metrics.csv` and nothing else."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from gapt.errors import UserError
+from gapt.evaluation.plots import COLOURS, clean
+from gapt.files import replacing
+
+_COLUMNS = 3
+
+# What is worth looking at, in this order; what a run has not logged is left out. A panel's second
+# name, if any, is drawn black: what the data has.
+_PANELS = {
+    "reward, in all": ("reward/total",),
+    "coherence": ("reward/coherence",),
+    "rules": ("reward/rules",),
+    "realism: −log(1 − D)": ("reward/adversarial/realism",),
+    "harmony, held out": ("watch/harmony", "data/harmony"),
+    "diversity (Vendi), held out": ("watch/vendi", "data/vendi"),
+    "chord entropy, held out": ("watch/chord_entropy", "data/chord_entropy"),
+    "share of the three commonest chords": ("watch/top_chords", "data/top_chords"),
+    "chord changes a bar, held out": ("watch/changes_per_bar", "data/changes_per_bar"),
+    "pitch classes a chord, held out": (
+        "watch/pitch_classes_per_chord",
+        "data/pitch_classes_per_chord",
+    ),
+    "share of silence, held out": ("watch/silent_share", "data/silent_share"),
+    "divergence from the anchor": ("policy/anchor_kl",),
+    "entropy of the policy": ("policy/entropy",),
+    "share of clipped decisions": ("policy/clip_fraction",),
+    "critic: explained variance": ("critic/explained_variance",),
+    "discriminator's loss": ("discriminator/loss",),
+    "discriminator's accuracy": ("discriminator/accuracy",),
+    "discriminator's updates": ("discriminator/learns",),
+}
+_SUMMED = "discriminator/learns"
+_DENSE = 60  # points; a longer curve is smoothed
+
+Log = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Steps and values of each measurement, by name."""
+
+
+def plot(runs: Sequence[Path], out: Path) -> None:
+    """Draw the curves of `runs`, one colour each, into the picture `out`.
+
+    Raises:
+        UserError: a folder holds no log, the logs have nothing in common that can be drawn, or
+            the name of `out` is not a picture's.
+    """
+    logs = {run.resolve().name: read(run) for run in runs}
+    panels = {
+        title: names
+        for title, names in (_PANELS | _others(logs.values())).items()
+        if any(names[0] in log for log in logs.values())
+    }
+    if not panels:
+        raise UserError("these runs have logged nothing yet")
+    if out.suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"{out} is no picture; end its name in .png, .svg or .pdf")
+    figure = draw(logs, panels)
+    with replacing(out) as temporary:
+        figure.savefig(temporary, format=out.suffix.lstrip("."), dpi=150)
+
+
+def read(run: Path) -> Log:
+    """A run's log.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = run / "metrics.csv"
+    if not path.is_file():
+        raise UserError(f"{run} holds no run: there is no {path.name} in it")
+    points: dict[str, list[tuple[float, float]]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            points.setdefault(row["name"], []).append((float(row["step"]), float(row["value"])))
+    return {name: (np.array(p)[:, 0], np.array(p)[:, 1]) for name, p in points.items()}
+
+
+def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
+    """Panels for supervised stages, which log what they like."""
+    names = {name for log in logs for name in log if name.startswith(("train/", "valid/"))}
+    return {name: (name,) for name in sorted(names)}
+
+
+def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
+    """One panel for each of `panels`, titles and the names of measurements."""
+    lines = -(-len(panels) // _COLUMNS)
+    figure = Figure(figsize=(11, 2.1 * lines + 0.5), layout="constrained")
+    grid = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    for axes, (title, names) in zip(grid, panels.items(), strict=False):
+        clean(axes)
+        axes.grid(color="#eeeeee")
+        axes.set_title(title, loc="left", fontsize=10)
+        for log, colour in zip(logs.values(), cycle(COLOURS), strict=False):
+            if names[0] in log:
+                _curve(axes, *log[names[0]], colour=colour, summed=names[0] == _SUMMED)
+        for log in list(logs.values())[:1]:
+            for name in names[1:]:
+                if name in log:
+                    axes.axhline(log[name][1][-1], color="black", lw=1, ls=":")
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    handles = [
+        Line2D([], [], color=colour, label=name)
+        for name, colour in zip(logs, cycle(COLOURS), strict=False)
+    ]
+    handles.append(Line2D([], [], color="black", ls=":", label="the data"))
+    figure.legend(handles=handles, loc="outside upper left", ncols=6, frameon=False)
+    return figure
+
+
+def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray, *, colour: str, summed: bool) -> None:
+    if summed:
+        axes.plot(steps, values.cumsum(), color=colour, lw=1.4)
+        return
+    window = len(values) // _DENSE
+    if window < 2:
+        axes.plot(steps, values, color=colour, lw=1.4)
+        return
+    axes.plot(steps, values, color=colour, lw=0.5, alpha=0.3)
+    smooth = np.convolve(values, np.ones(window) / window, mode="valid")
+    axes.plot(steps[window - 1 :], smooth, color=colour, lw=1.4)

@@ -1,0 +1,48 @@
+"""Curves of training runs, from their logs."""
+
+import pytest
+
+from gapt.errors import UserError
+from gapt.evaluation.curves import plot, read
+
+LOG = """step,name,value
+0,watch/harmony,0.25
+0,data/harmony,0.75
+1,reward/total,1.5
+2,reward/total,2.5
+2,watch/harmony,0.5
+2,data/harmony,0.75
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "gapt"
+    folder.mkdir()
+    (folder / "metrics.csv").write_text(LOG)
+    return folder
+
+
+def test_a_log_comes_back_as_curves(run):
+    log = read(run)
+    steps, values = log["reward/total"]
+    assert (steps.tolist(), values.tolist()) == ([1, 2], [1.5, 2.5])
+    assert log["watch/harmony"][1].tolist() == [0.25, 0.5]
+
+
+def test_runs_are_drawn_side_by_side(run, tmp_path):
+    for name in ("curves.png", "curves.svg"):
+        plot([run, run], tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 5000
+    text = (tmp_path / "curves.svg").read_text()
+    assert "discriminator" not in text
+
+
+def test_what_cannot_be_drawn_is_told(run, tmp_path):
+    with pytest.raises(UserError, match="holds no run: there is no metrics.csv"):
+        plot([tmp_path], tmp_path / "curves.png")
+    with pytest.raises(UserError, match="end its name in .png"):
+        plot([run], tmp_path / "curves.doc")
+    (run / "metrics.csv").write_text("step,name,value\n")
+    with pytest.raises(UserError, match="have logged nothing yet"):
+        plot([run], tmp_path / "curves.png")
