@@ -1,18 +1,22 @@
 """`gapt evaluate` on the built-in tunes: rows that can be trusted, errors that can be read."""
 
+import copy
 import json
 import math
 import wave
 
+import msgspec
 import numpy as np
 import pytest
+import torch
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
 from gapt.evaluation.measures import Play
 from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH
-from gapt.music.frames import CHORDS
+from gapt.models.checkpoint import Header, save
+from gapt.music.frames import CHORDS, SILENCE
 
 
 @pytest.fixture
@@ -72,6 +76,23 @@ def test_examples_can_be_heard(options, tunes, tmp_path):
         sound = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
         assert file.getnframes() / file.getframerate() > 20  # 64 beats at 120 a minute: 32 s
     assert 20_000 < np.abs(sound).max() < 32_768
+
+
+def test_a_player_that_never_plays_is_told_so(options, policy, tunes, tmp_path):
+    mute = copy.deepcopy(policy)
+    with torch.no_grad():
+        mute.chord_head.linear.bias[SILENCE] = 1e3
+    header = Header(model="policy", config=msgspec.to_builtins(mute.config))
+    save(tmp_path / "mute.safetensors", header, mute.state_dict())
+    options |= {"systems": {"mute": tmp_path / "mute.safetensors"}, "songs": 1, "seeds": [0]}
+    evaluate(corpus=Corpus.load(tunes), out=tmp_path, **options)
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    figures = {row["measure"]: row["mean"] for row in rows if row["system"] == "mute"}
+    assert figures["harmony"] is None
+    assert figures["harmony_strict"] == 0
+    assert figures["silent_share"] == 1
+    assert figures["vendi"] == pytest.approx(1)
+    assert "| test | cold | mute | – | 0.000 |" in (tmp_path / "results.md").read_text()
 
 
 def test_simulated_players_do_not_see_the_future(policy):

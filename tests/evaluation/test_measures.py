@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import MEASURES, Play, onset_emd
+from gapt.evaluation.measures import MEASURES, Play, harmony_by_beat, onset_emd
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 
@@ -90,3 +90,12 @@ def test_synchronisation_by_hand():
     assert measure.of(Play(melody, together, real)) == 0
     assert measure.of(Play(melody, late, real)) == pytest.approx(3 / 2)
     assert np.isnan(measure.of(Play(melody, np.zeros_like(melody), real)))
+    assert np.isnan(onset_emd(Play(melody, np.zeros_like(melody), real)).of(PLAY))
+
+
+def test_harmony_by_beat_by_hand():
+    # Four beats of C under E, four of G7 under C; four silent, two of C under G, two without notes.
+    expected = [[(4, 4)] * 4 + [(0, 4)] * 4, [(0, 0)] * 4 + [(4, 4)] * 2 + [(0, 0)] * 2]
+    assert np.array_equal(harmony_by_beat(PLAY), expected)
+    ended = PLAY._replace(real=PLAY.real & (np.arange(32) < 6))
+    assert np.array_equal(harmony_by_beat(ended)[0], [(4, 4), (2, 2)] + [(0, 0)] * 6)

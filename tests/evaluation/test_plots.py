@@ -1,0 +1,41 @@
+"""Figures: what they compute by hand, and that odd input can be drawn."""
+
+import io
+
+import numpy as np
+import pytest
+
+from gapt.evaluation import plots
+from gapt.evaluation.measures import Play
+from gapt.evaluation.rolls import piano_rolls
+
+
+def test_the_pareto_front_by_hand():
+    points = [(0.3, 5.0), (0.5, 2.0), (0.4, 4.0), (0.4, 3.0), (0.2, 5.0), (0.5, 2.0)]
+    assert plots.pareto_front(points) == [(0.3, 5.0), (0.4, 4.0), (0.5, 2.0)]
+    assert plots.pareto_front([]) == []
+
+
+def test_twelve_systems_look_different_and_the_truth_is_black():
+    styles = plots.styles([f"system {number}" for number in range(12)])
+    assert styles["system 0"].colour == "black"
+    assert len(set(styles.values())) == 12
+
+
+@pytest.mark.parametrize("songs", [1, 3])
+def test_few_songs_and_silence_can_be_drawn(songs):
+    nothing = np.zeros((songs, 32), dtype=int)
+    play = Play(nothing, nothing, np.ones_like(nothing, dtype=bool))
+    systems = ["ground truth", "anchor", "mute"]
+    styles = plots.styles(systems)
+    unmeasured = {"mean": None, "low": None, "high": None}
+    one = {"mean": 1.0, "low": 1.0, "high": 1.0}
+    figures = [
+        plots.plane(dict.fromkeys(systems, (unmeasured, one)), styles),
+        plots.over_beats(dict.fromkeys(systems, np.full(8, np.nan)), styles, 0, None),
+        plots.durations(dict.fromkeys(systems, np.zeros(33)), styles),
+        plots.embedding_map(dict.fromkeys(systems, np.eye(songs, 8)), styles),
+        piano_rolls(dict.fromkeys(systems, play), styles),
+    ]
+    for figure in figures:
+        figure.savefig(io.BytesIO(), format="png")
