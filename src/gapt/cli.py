@@ -78,6 +78,13 @@ def _prepare(
     prepare({name: path for name, path in given.items() if path is not None}, out)
 
 
+class Clock(StrEnum):
+    """Whose time counts, without a page."""
+
+    incoming = "in"
+    internal = "internal"
+
+
 @app.command("jam")
 def _jam(
     host: Annotated[
@@ -93,11 +100,37 @@ def _jam(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
+    midi_in: Annotated[
+        str | None, typer.Option(help="Without a page: hear the melody from this MIDI port.")
+    ] = None,
+    midi_out: Annotated[
+        str | None, typer.Option(help="Without a page: play the chords to this MIDI port.")
+    ] = None,
+    clock: Annotated[
+        Clock,
+        typer.Option(help="Without a page: keep to the MIDI clock that comes in, or to ours."),
+    ] = Clock.internal,
+    bpm: Annotated[float, typer.Option(min=20, max=400, help="Of our own clock.")] = 120,
 ) -> None:
-    """Play a melody in the browser; the model plays the chords."""
+    """Play a melody; the model plays the chords. In the browser, or from MIDI port to MIDI port."""
+    if midi_in is not None and midi_out is not None:
+        from gapt.live.duet import play
+
+        play(midi_in, midi_out, clock.value, bpm, model, temperature)
+        return
+    if midi_in is not None or midi_out is not None:
+        raise UserError("--midi-in and --midi-out go together; 'gapt ports' lists the ports")
     from gapt.live.server import serve
 
     serve(host, port, model, temperature, browser)
+
+
+@app.command("ports")
+def _ports() -> None:
+    """List the MIDI ports that 'gapt jam --midi-in --midi-out' can use."""
+    from gapt.live.ports import list_ports
+
+    list_ports()
 
 
 @app.command("accompany")
@@ -181,6 +214,43 @@ def _train(
     run(settings, Corpus.load(corpus), out, resume=resume)
 
 
+class Preset(StrEnum):
+    """Named sizes."""
+
+    tiny = "tiny"
+    small = "small"
+    paper = "paper"
+
+
+@app.command("reproduce")
+def _reproduce(
+    preset: Annotated[Preset, typer.Option(help="The sizes.")],
+    corpus: CorpusFolder,
+    out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")],
+    systems: Annotated[
+        str, typer.Option(help="Post-trained systems, separated by commas; or all.")
+    ] = "realchords,gapt-no-adv,gapt",
+    seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
+    split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
+    songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
+) -> None:
+    """Train every stage of every system, and evaluate them all; goes on where it was cut off."""
+    splits = _choices("--split", split, ("test", "ood"))
+    numbers = _numbers("--seeds", seeds)
+    from gapt.corpora.store import Corpus
+    from gapt.training.reproduce import SYSTEMS, reproduce
+
+    reproduce(
+        preset,
+        Corpus.load(corpus),
+        out,
+        systems=_choices("--systems", systems, SYSTEMS),
+        seeds=numbers,
+        splits=splits,
+        songs=songs,
+    )
+
+
 @app.command("export")
 def _export(
     run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
@@ -202,7 +272,11 @@ JudgesFolder = Annotated[
 def _evaluate(
     system: Annotated[
         list[str],
-        typer.Option("--system", help="NAME=PATH of a run or checkpoint, or a shipped model."),
+        typer.Option(
+            "--system",
+            help="NAME=PATH of a run or checkpoint, or a shipped model; a NAME given several "
+            "times is one system with several runs.",
+        ),
     ],
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and sound.")],
@@ -220,20 +294,20 @@ def _evaluate(
     audio: Annotated[int, typer.Option(min=0, help="Songs to render as WAV.")] = 0,
 ) -> None:
     """Let systems play along with held-out melodies, and measure what they play."""
-    systems = dict(item.partition("=")[::2] for item in system)
-    if not all(systems.values()):
-        raise UserError("--system takes NAME=PATH, e.g. --system mle=runs/mle")
+    systems: dict[str, list[Path]] = {}
+    for item in system:
+        name, _, path = item.partition("=")
+        if not (name and path):
+            raise UserError(f"--system takes NAME=PATH, e.g. --system mle=runs/mle; not '{item}'")
+        systems.setdefault(name, []).append(Path(path))
     splits = _choices("--split", split, ("test", "ood"))
     scenarios = _choices("--scenario", scenario, ("cold", "primed", "perturbed", "long"))
-    try:
-        numbers = [int(seed) for seed in seeds.split(",")]
-    except ValueError:
-        raise UserError(f"--seeds takes whole numbers, e.g. 0,1,2; not '{seeds}'") from None
+    numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.evaluation.evaluate import evaluate
 
     evaluate(
-        {name: Path(path) for name, path in systems.items()},
+        systems,
         Corpus.load(corpus),
         out,
         anchor=anchor,
@@ -273,6 +347,14 @@ def _judge(
     from gapt.evaluation.judges import examine
 
     examine(judges, Corpus.load(corpus), out, split=split, songs=songs)
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Whole numbers, separated by commas."""
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option} takes whole numbers, e.g. 0,1,2; not '{text}'") from None
 
 
 def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
@@ -324,14 +406,6 @@ def _bench_rollout(
     from gapt.evaluation.bench import bench_rollout, report
 
     report(bench_rollout(model), json)
-
-
-class Preset(StrEnum):
-    """Named sizes."""
-
-    tiny = "tiny"
-    small = "small"
-    paper = "paper"
 
 
 @bench.command("train")

@@ -1,0 +1,229 @@
+"""`gapt jam --midi-in --midi-out`: the duet without a page, for DAWs and hardware.
+
+Time is counted in MIDI clocks, 24 a beat and 6 a frame, wherever they come from. A note that comes
+after n clocks belongs to the frame whose start is nearest, (n + 3) // 6; so frame t is final at
+clock 6t + 3, its melody is heard, and the chord of frame t + 1 goes out at clock 6t + 6.
+
+`Duet` knows no time but the clocks it is given; `play` gives it the clocks of another device, or
+its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import mido
+
+from gapt.live.accompanist import Accompanist
+from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
+from gapt.live.ports import open_input, open_output
+from gapt.music.chords import chord_at, lead_sheet_name
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
+from gapt.music.voicing import voice
+
+CLOCKS_PER_BEAT = 24
+_CLOCKS = CLOCKS_PER_BEAT // FRAMES_PER_BEAT
+_VELOCITY = 80
+
+Send = Callable[[mido.Message], None]
+Event = tuple[float, mido.Message]
+"""A message from the port, and when it came."""
+
+
+class Duet:
+    """A player of notes, and the accompanist's chords to them.
+
+    Args:
+        accompanist: makes one that begins cold, for each take.
+        send: where the chords' notes go.
+    """
+
+    def __init__(self, accompanist: Callable[[], Accompanist], send: Send) -> None:
+        self._begin = accompanist
+        self._send = send
+        self._sounding: tuple[int, ...] = ()
+        self.start()
+
+    def start(self) -> None:
+        """A take begins with the next clock."""
+        self._silence()
+        self._accompanist = self._begin()
+        self._voicing: tuple[int, ...] | None = None
+        self._clocks = -1
+        self._melody = SILENCE
+        self._held: int | None = None
+        self._struck: int | None = None
+
+    def stop(self) -> None:
+        """The chords end; clocks go on with the same take."""
+        self._silence()
+
+    def press(self, pitch: int) -> None:
+        """A note begins; it ends the one before."""
+        self._held = self._struck = pitch
+
+    def release(self, pitch: int) -> None:
+        """A note ends. However short, it is heard for a frame."""
+        if self._held == pitch:
+            self._held = None
+
+    def clock(self) -> str | None:
+        """One clock passes; the name of the chord that it strikes, if any."""
+        self._clocks += 1
+        frame, phase = divmod(self._clocks, _CLOCKS)
+        if phase == _CLOCKS // 2:
+            self._accompanist.step(self._hear())
+        return self._play(frame) if phase == 0 else None
+
+    def _hear(self) -> int:
+        """The melody's state in the frame that is now final."""
+        if self._struck is not None:
+            self._melody = MELODY.on(self._struck)
+        elif self._held is not None:
+            self._melody = MELODY.hold(self._held)
+        else:
+            self._melody = SILENCE
+        self._struck = None
+        return self._melody
+
+    def _play(self, frame: int) -> str | None:
+        assert frame == self._accompanist.frame
+        state = self._accompanist.chord
+        if not CHORDS.is_on(state):
+            if state == SILENCE:
+                self._silence()
+            return None
+        chord = int(CHORDS.symbol(state))
+        self._silence()
+        self._voicing = self._sounding = voice(chord_at(chord), self._voicing)
+        for note in self._sounding:
+            self._send(mido.Message("note_on", note=note, velocity=_VELOCITY))
+        return lead_sheet_name(chord)
+
+    def _silence(self) -> None:
+        for note in self._sounding:
+            self._send(mido.Message("note_off", note=note))
+        self._sounding = ()
+
+
+def play(
+    midi_in: str, midi_out: str, clock: str, bpm: float, model: str | None, temperature: float
+) -> None:
+    """Play with the notes of one port, chords to another, until interrupted.
+
+    Args:
+        midi_in, midi_out: names of ports, or parts of names.
+        clock: "in", and the take runs from the other device's start to its stop; or "internal", and
+            time starts with the first note.
+        bpm: of the internal clock.
+        model: a shipped model's name or an exported model's path.
+        temperature: of the sampling.
+
+    Raises:
+        UserError: any of these cannot be used.
+    """
+    policy = load_model(resolve_model(model or DEFAULT_MODEL))
+
+    def begin() -> Accompanist:
+        accompanist = Accompanist(policy, temperature=temperature)
+        accompanist.think()
+        return accompanist
+
+    begin()  # what is set up only once is not for the first chord to wait
+    events: SimpleQueue[Event] = SimpleQueue()
+    with (
+        open_output(midi_out) as chords,
+        open_input(midi_in, lambda message: events.put((time.perf_counter(), message))) as notes,
+    ):
+        print(f"Notes from {notes.name}, chords to {chords.name} (Ctrl-C ends)", flush=True)
+        duet = Duet(begin, chords.send)
+        clocks = _Clocks(duet)
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                if clock == "in":
+                    print("Waiting for the other device to start", flush=True)
+                    clocks.follow(events)
+                else:
+                    print(f"Play: your first note is beat 1, at {bpm:g} BPM", flush=True)
+                    clocks.run(events, 60 / bpm / CLOCKS_PER_BEAT)
+            finally:
+                duet.stop()
+        print(f"\n{clocks.struck} chords, {clocks.late} of them late by more than a MIDI clock")
+
+
+class _Clocks:
+    """Gives a duet its notes and clocks, in the order in which they happened.
+
+    Attributes:
+        struck: chords so far.
+        late: those that went out more than a clock after their time.
+    """
+
+    def __init__(self, duet: Duet) -> None:
+        self.struck = self.late = 0
+        self._duet = duet
+        self._last = time.perf_counter()
+
+    def follow(self, events: SimpleQueue[Event]) -> None:
+        """By another device's clock, start, stop and continue."""
+        running = False
+        while True:
+            at, message = _wait(events)
+            if message.type == "clock" and running:
+                self._clock(at, at - self._last)
+            elif message.type == "start":
+                self._duet.start()
+                running = True
+            elif message.type == "continue":
+                running = True
+            elif message.type == "stop":
+                self._duet.stop()
+                running = False
+            else:
+                self._note(message)
+            if message.type == "clock":
+                self._last = at
+
+    def run(self, events: SimpleQueue[Event], seconds: float) -> None:
+        """By our own clock, a clock every `seconds`, from the first note on."""
+        at, message = _wait(events)
+        while not _is_press(message):
+            at, message = _wait(events)
+        self._note(message)
+        due = at
+        while True:
+            try:
+                happened, message = events.get(timeout=max(0.0, due - time.perf_counter()))
+            except Empty:
+                happened, message = time.perf_counter(), None
+            while due <= happened:
+                self._clock(due, seconds)
+                due += seconds
+            if message is not None:
+                self._note(message)
+
+    def _clock(self, due: float, tolerance: float) -> None:
+        name = self._duet.clock()
+        if name is not None:
+            self.struck += 1
+            self.late += time.perf_counter() > due + tolerance
+            print(name, end=" ", flush=True)
+
+    def _note(self, message: mido.Message) -> None:
+        if _is_press(message):
+            self._duet.press(message.note)
+        elif message.type in ("note_on", "note_off"):
+            self._duet.release(message.note)
+
+
+def _is_press(message: mido.Message) -> bool:
+    return message.type == "note_on" and message.velocity > 0
+
+
+def _wait(events: SimpleQueue[Event]) -> Event:
+    while True:  # with a timeout, because a wait without can not be interrupted on Windows
+        with contextlib.suppress(Empty):
+            return events.get(timeout=1.0)

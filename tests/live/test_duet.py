@@ -1,0 +1,164 @@
+"""The duet by MIDI clocks: what is heard when, what is played when; and the command with ports."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gapt.live.accompanist import Accompanist
+from gapt.live.duet import Duet
+from gapt.music.chords import lead_sheet_name
+from gapt.music.frames import CHORDS, MELODY, SILENCE
+
+
+class Played:
+    """A duet, with what it sent at each clock."""
+
+    def __init__(self, model):
+        self.sent = []
+        self.names = {}
+        self.clocks = 0
+        self.duet = Duet(
+            lambda: Accompanist.load(model, seed=0),
+            lambda message: self.sent.append((self.clocks, message.type, message.note)),
+        )
+
+    def run(self, clocks, notes=()):
+        """Notes are (press clock, release clock, pitch): they come just after that clock."""
+        for clock in range(self.clocks, self.clocks + clocks):
+            self.clocks = clock
+            name = self.duet.clock()
+            if name:
+                self.names[clock] = name
+            for on, off, pitch in notes:
+                if on == clock:
+                    self.duet.press(pitch)
+                if off == clock:
+                    self.duet.release(pitch)
+        self.clocks += 1
+        return self
+
+
+NOTES = [(0, 20, 60), (26, 44, 64), (48, 70, 67), (93, 97, 72), (118, 119, 71), (130, 190, 65)]
+
+
+def test_it_plays_what_the_accompanist_decides(model):
+    """The same melody in frames, worked out by hand: a press belongs to the nearest frame."""
+    spans = [(0, 3), (4, 7), (8, 12), (16, 17), (20, 21), (22, 32)]
+    pitches = [pitch for *_, pitch in NOTES]
+    states = [SILENCE] * 32
+    for (first, end), pitch in zip(spans, pitches, strict=True):
+        states[first:end] = [MELODY.on(pitch)] + [MELODY.hold(pitch)] * (end - first - 1)
+    accompanist = Accompanist.load(model, seed=0)
+    expected = {}
+    for frame, state in enumerate(states):
+        if CHORDS.is_on(accompanist.chord):
+            expected[6 * frame] = lead_sheet_name(CHORDS.symbol(accompanist.chord))
+        accompanist.step(state)
+    assert Played(model).run(6 * 32, NOTES).names == expected
+
+
+def test_every_note_ends_before_the_next_chord_and_at_the_stop(tiny_model):
+    played = Played(tiny_model).run(6 * 64, NOTES)
+    played.duet.stop()
+    sounding = set()
+    for clock, kind, note in played.sent:
+        if kind == "note_on":
+            assert clock % 6 == 0
+            assert note not in sounding
+            sounding.add(note)
+        else:
+            sounding.remove(note)
+    assert not sounding
+    assert len(played.names) > 4
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 6 * 24), st.integers(40, 80))
+def test_no_chord_depends_on_what_comes_after_the_middle_of_the_frame_before(
+    tiny_model, clock, pitch
+):
+    first = Played(tiny_model).run(6 * 32, NOTES)
+    second = Played(tiny_model).run(6 * 32, [*NOTES, (clock, clock + 12, pitch)])
+    deadline = (clock + 3) // 6 * 6 + 6
+    before = [
+        {at: name for at, name in played.names.items() if at < deadline}
+        for played in (first, second)
+    ]
+    assert before[0] == before[1]
+
+
+def test_a_new_take_begins_cold(tiny_model):
+    again = Played(tiny_model).run(6 * 32, NOTES)
+    first, again.names = again.names, {}
+    again.duet.start()
+    again.clocks = 0
+    assert again.run(6 * 32, NOTES).names == first
+
+
+def jam(tmp_path, *arguments):
+    record = tmp_path / "sent.txt"
+    environment = {
+        **os.environ,
+        "MIDO_BACKEND": "loopback",
+        "PYTHONPATH": str(Path(__file__).parent),
+        "LOOPBACK": str(record),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "gapt", *arguments],
+        capture_output=True, text=True, env=environment, check=False, timeout=60,
+    )  # fmt: skip
+    return done, record.read_text().splitlines() if record.exists() else []
+
+
+@pytest.mark.parametrize("clock", ["in", "internal"])
+def test_from_port_to_port(tmp_path, model, clock):
+    """All of it but the hardware, much faster than anybody plays."""
+    done, sent = jam(
+        tmp_path, "jam", "--midi-in", "keys", "--midi-out", "SYN", "--clock", clock,
+        "--bpm", "400", "--model", str(model),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    struck = int(re.search(r"(\d+) chords, \d+ of them late", done.stdout)[1])
+    assert struck > 0
+    assert "Notes from keys, chords to synth" in done.stdout
+    on = [line.split()[1] for line in sent if line.startswith("note_on")]
+    off = [line.split()[1] for line in sent if line.startswith("note_off")]
+    assert len(on) >= 4 * struck
+    assert sorted(on) == sorted(off)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--midi-in", "flute", "--midi-out", "synth"], "no port is called 'flute'. Ports: keys"),
+        (["--midi-in", "key", "--midi-out", "synth"], "more than one port is called 'key'"),
+        (["--midi-in", "keys", "--midi-out", "drums"], "--midi-out: no port is called 'drums'"),
+        (["--midi-in", "keys"], "go together"),
+    ],
+)
+def test_a_port_that_is_not_there_says_which_are(tmp_path, arguments, says):
+    done, _ = jam(tmp_path, "jam", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ports_are_listed(tmp_path):
+    done, _ = jam(tmp_path, "ports")
+    assert done.stdout.split() == ["in", "keys", "in", "keys", "2", "out", "synth"]
+
+
+def test_without_a_midi_system_the_reason_is_said(tmp_path):
+    environment = {**os.environ, "MIDO_BACKEND": "mido.backends.no_such_backend"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gapt", "ports"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install 'gapt[midi]'" in done.stderr
