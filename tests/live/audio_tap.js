@@ -1,5 +1,5 @@
 // Runs before the page's own scripts: whatever goes to the speakers is also kept, with the audio
-// time of its first sample, and so is how far ahead every oscillator was started.
+// time of its first sample, and so is how far ahead every source was started.
 (() => {
   const connect = AudioNode.prototype.connect;
   const blocks = [];
@@ -31,11 +31,13 @@
     }
     return connect.call(this, to, ...rest);
   };
-  const start = OscillatorNode.prototype.start;
-  OscillatorNode.prototype.start = function (when) {
-    leads.push(when - this.context.currentTime);
-    return start.call(this, when);
-  };
+  for (const source of [OscillatorNode, AudioBufferSourceNode]) {
+    const start = source.prototype.start;
+    source.prototype.start = function (when, ...rest) {
+      leads.push(when - this.context.currentTime);
+      return start.call(this, when, ...rest);
+    };
+  }
   // Base64 of what was played, in order, as int16.
   const base64 = (samples) => {
     let text = "";

@@ -113,12 +113,13 @@ def performance(browser, jam, tmp_path_factory):
         page.add_init_script(path=HERE / "audio_tap.js")
         page.goto(jam)
         expect(page.locator("#status")).to_have_text("Connected")
-        page.get_by_label("Tempo").fill("120")
+        page.get_by_label("Tempo", exact=True).fill("120")
+        page.get_by_label("Listens first").select_option("not at all")
         page.get_by_label("Adventurous").fill("1.2")
         page.keyboard.press("Space")
         play_tune(page)
-        late = page.evaluate("gapt.late")
-        frames = page.evaluate("gapt.frames")
+        late = page.evaluate("gapt.ledger.late")
+        frames = page.evaluate("gapt.ledger.frames")
         page.screenshot(path=tmp_path_factory.mktemp("screens") / "playing.png")
         page.keyboard.press("Space")
         wait_until(page, "!gapt.playing")
@@ -245,13 +246,13 @@ def test_a_stalled_page_holds_its_chord_counts_and_recovers(page):
     page.reload()
     page.get_by_role("button", name="Start").click()
     wait_until(page, "gapt.position > 6")
-    assert page.evaluate("gapt.late") == 0
+    assert page.evaluate("gapt.ledger.late") == 0
     page.evaluate("const end = performance.now() + 500; while (performance.now() < end);")
     wait_until(page, "gapt.position > 16")
-    late = page.evaluate("gapt.late")
+    late = page.evaluate("gapt.ledger.late")
     assert late >= 2
     expect(page.locator("#timing")).to_contain_text(f"late {late}")
-    frames = page.evaluate("gapt.frames")
+    frames = page.evaluate("gapt.ledger.frames")
     assert [f["frame"] for f in frames] == list(range(len(frames)))
     assert all(f["decided"] <= f["start"] for f in frames[-3:])
     assert min(page.evaluate("audioTap.read().leads")) >= 0, "something was started in the past"

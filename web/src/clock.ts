@@ -7,26 +7,33 @@
  */
 
 export const FRAMES_PER_BEAT = 4;
-export const BEATS_PER_BAR = 4;
-export const FRAMES_PER_BAR = FRAMES_PER_BEAT * BEATS_PER_BAR;
 
-interface Segment {
+/** From `frame` on, `bpm` beats a minute. */
+export interface Tempo {
   frame: number;
+  bpm: number;
+}
+
+interface Segment extends Tempo {
   time: number;
   period: number;
 }
 
-function period(tempo: number): number {
-  return 60 / tempo / FRAMES_PER_BEAT;
+function segment(frame: number, time: number, bpm: number): Segment {
+  return { frame, time, bpm, period: 60 / bpm / FRAMES_PER_BEAT };
 }
 
 /** A tempo map: piecewise constant, changed only in the future. */
 export class Transport {
   private readonly segments: Segment[];
 
-  /** @param start time of the first frame of the count-in, one bar before frame 0 */
-  constructor(start: number, tempo: number) {
-    this.segments = [{ frame: -FRAMES_PER_BAR, time: start, period: period(tempo) }];
+  /** @param start time of the first frame, `frame`: negative if there is a count-in */
+  constructor(start: number, frame: number, bpm: number) {
+    this.segments = [segment(frame, start, bpm)];
+  }
+
+  get tempos(): Tempo[] {
+    return this.segments.map(({ frame, bpm }) => ({ frame, bpm }));
   }
 
   timeOf(frame: number): number {
@@ -39,14 +46,13 @@ export class Transport {
     return s.frame + (time - s.time) / s.period;
   }
 
-  /** Takes effect two frames on, past everything that is already scheduled. */
-  setTempo(tempo: number, now: number): void {
-    const frame = Math.ceil(this.positionAt(now)) + 2;
+  /** @param frame from which it counts; nothing after it may be scheduled already */
+  setTempo(bpm: number, frame: number): void {
     const time = this.timeOf(frame);
     while (this.segments.length > 1 && this.segments[this.segments.length - 1]!.frame >= frame) {
       this.segments.pop();
     }
-    this.segments.push({ frame, time, period: period(tempo) });
+    this.segments.push(segment(frame, time, bpm));
   }
 
   private last(reached: (segment: Segment) => boolean): Segment {

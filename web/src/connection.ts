@@ -1,115 +1,181 @@
 /**
- * The WebSocket to the server: `gapt.live.protocol` seen from the page. One connection is one take.
- *
- * Knows message shapes; nothing of time or sound.
+ * The WebSocket to the server: opens sessions, takes one up again after a lost connection, measures
+ * the way. What the messages mean is others' business.
  */
 
-import type { MelodyState } from "./melody.js";
+import {
+  VERSION,
+  type ClientMessage,
+  type HelloMessage,
+  type PlanMessage,
+  type ReadyMessage,
+  type ServerMessage,
+  type SettingsMessage,
+} from "./protocol.js";
 
-export const VERSION = 1;
-
-export interface ChordMessage {
-  type: "chord";
-  frame: number;
-  /** Struck in this frame; otherwise held from the one before. */
-  onset: boolean;
-  /** As on a lead sheet; null is silence. */
-  name: string | null;
-  /** MIDI pitches, the bass first. */
-  notes: number[];
-}
-
-export interface ReadyMessage {
-  type: "ready";
-  version: number;
-  model: string;
-  models: string[];
-  temperature: number;
-  frames_per_beat: number;
-  chord: ChordMessage;
-}
-
-interface ErrorMessage {
-  type: "error";
-  message: string;
-}
-
-type ServerMessage = ReadyMessage | ChordMessage | ErrorMessage;
-
-export interface Wishes {
-  model: string | null;
-  temperature: number | null;
-  seed: number | null;
-}
+/** What a session is asked for; see `HelloMessage`. */
+export type Wishes = Omit<HelloMessage, "type" | "version" | "resume">;
 
 export interface Handlers {
+  /** A session is open: a new one, or the one that was lost. */
   onReady(ready: ReadyMessage): void;
-  onChord(chord: ChordMessage): void;
-  /** @param reason the server's own words, or null when the line just broke */
-  onClosed(reason: string | null): void;
+  onPlan(plan: PlanMessage): void;
+  onSettings(settings: SettingsMessage): void;
+  /** The line broke; it is being mended. */
+  onLost(): void;
+  /** The server ended it, in its own words. */
+  onRefused(reason: string): void;
 }
 
+const PING_MS = 2000;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 4000;
+const MISUNDERSTOOD = "The server said what this page does not understand. Reload the page.";
+
 export class Connection {
+  /** The quickest recent way there and back, in milliseconds; null until measured. */
+  latency: number | null = null;
+  /** What to add to `performance.now()` for the server's clock, in milliseconds. */
+  clockOffset = 0;
   private socket: WebSocket | null = null;
   private ready: Promise<ReadyMessage> | null = null;
-  private told = false;
+  private session: string | null = null;
+  private wishes: Wishes = {};
+  private used = false;
+  private retryMs = FIRST_RETRY_MS;
+  private pings: { trip: number; offset: number }[] = [];
 
-  constructor(private readonly handlers: Handlers) {}
-
-  /** A session that has heard nothing yet: the waiting one if there is one, else a new one. */
-  fresh(wishes: Wishes): Promise<ReadyMessage> {
-    if (this.ready && !this.told) return this.ready;
-    return this.open(wishes);
+  constructor(private readonly handlers: Handlers) {
+    setInterval(() => this.ping(), PING_MS);
   }
 
-  /** Drop the session, if any, and start another. Rejects if it cannot be had. */
-  open(wishes: Wishes): Promise<ReadyMessage> {
-    this.close();
-    this.told = false;
+  /** Whether what is sent arrives, as far as can be known. */
+  get open(): boolean {
+    return this.session !== null && this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** A session that has heard nothing yet: the waiting one if it is as wished, else a new one. */
+  fresh(wishes: Wishes): Promise<ReadyMessage> {
+    const waits = this.ready && !this.used;
+    if (waits && JSON.stringify(wishes) === JSON.stringify(this.wishes)) return this.ready!;
+    return this.begin(wishes);
+  }
+
+  /** Leave the session, if any, and begin another. Rejects if it cannot be had. */
+  begin(wishes: Wishes): Promise<ReadyMessage> {
+    this.wishes = wishes;
+    this.used = false;
+    return this.connect({ type: "hello", version: VERSION, ...wishes });
+  }
+
+  /** Lost while offline, because there is no session to hear it: `onReady` says what is missing. */
+  send(message: Exclude<ClientMessage, HelloMessage>): void {
+    if (message.type === "melody") this.used = true;
+    if (this.open) this.socket!.send(JSON.stringify(message));
+  }
+
+  private connect(hello: HelloMessage): Promise<ReadyMessage> {
+    this.socket?.close(1000);
+    this.session = null;
     const url = new URL("session", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(url);
-    this.socket = socket;
-    let reason: string | null = null;
+    const socket = (this.socket = new WebSocket(url));
     this.ready = new Promise((resolve, reject) => {
-      socket.onopen = () => this.send({ type: "hello", version: VERSION, ...wishes });
+      let refusal: string | null = null;
+      socket.onopen = () => socket.send(JSON.stringify(hello));
       socket.onmessage = (event) => {
         if (socket !== this.socket) return;
-        const message = JSON.parse(event.data as string) as ServerMessage;
-        if (message.type === "chord") this.handlers.onChord(message);
-        else if (message.type === "error") reason = message.message;
-        else {
+        const message = read(event.data);
+        if (message === null || message.type === "error") {
+          refusal = message?.message ?? MISUNDERSTOOD;
+          socket.close(1000);
+        } else if (message.type === "ready") {
+          this.session = message.session;
+          this.retryMs = FIRST_RETRY_MS;
+          this.ping();
           resolve(message);
           this.handlers.onReady(message);
-        }
+        } else this.take(message);
       };
       socket.onclose = () => {
-        reject(new Error(reason ?? "no connection"));
+        reject(new Error(refusal ?? "no connection"));
         if (socket !== this.socket) return;
-        this.socket = this.ready = null;
-        this.handlers.onClosed(reason);
+        const lost = this.session ?? hello.resume ?? null;
+        this.socket = this.ready = this.session = this.latency = null;
+        this.pings = [];
+        if (refusal !== null) this.handlers.onRefused(refusal);
+        else {
+          this.handlers.onLost();
+          this.retry(lost);
+        }
       };
     });
-    this.ready.catch(() => undefined); // `onClosed` reports it; who awaits it sees it too
+    this.ready.catch(() => undefined); // the handlers report it; who awaits it sees it too
     return this.ready;
   }
 
-  close(): void {
-    const socket = this.socket;
-    this.socket = this.ready = null;
-    socket?.close();
+  /** A session that has heard something is taken up again, any other is as good as a new one. */
+  private retry(lost: string | null): void {
+    setTimeout(() => {
+      if (this.socket) return;
+      const resume = this.used ? lost : null;
+      void this.connect({ type: "hello", version: VERSION, ...this.wishes, resume }).catch(() => undefined);
+    }, this.retryMs);
+    this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
   }
 
-  tell(state: MelodyState): void {
-    this.told = true;
-    this.send({ type: "melody", ...state });
+  private take(message: Exclude<ServerMessage, { type: "ready" } | { type: "error" }>): void {
+    if (message.type === "plan") this.handlers.onPlan(message);
+    else if (message.type === "settings") this.handlers.onSettings(message);
+    else this.measure(message.t, message.server_time);
   }
 
-  setTemperature(value: number): void {
-    this.send({ type: "temperature", value });
+  private ping(): void {
+    this.send({ type: "ping", t: performance.now() });
   }
 
-  private send(message: object): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  /** Cristian's algorithm: of the last pings, the quickest tells the clocks' difference best. */
+  private measure(sent: number, serverTime: number): void {
+    const trip = performance.now() - sent;
+    this.pings = [...this.pings.slice(-7), { trip, offset: serverTime - (sent + trip / 2) }];
+    const best = this.pings.reduce((a, b) => (b.trip < a.trip ? b : a));
+    this.latency = best.trip;
+    this.clockOffset = best.offset;
   }
+}
+
+/** A server's message, or null if it is none that this version knows. */
+function read(data: unknown): ServerMessage | null {
+  try {
+    const message = JSON.parse(data as string) as ServerMessage;
+    switch (message.type) {
+      case "ready":
+        return message.version === VERSION && isPlan(message.plan) ? message : null;
+      case "plan":
+        return isPlan(message) ? message : null;
+      case "settings":
+        return Number.isInteger(message.frame) ? message : null;
+      case "pong":
+        return Number.isFinite(message.t + message.server_time) ? message : null;
+      case "error":
+        return message;
+      default:
+        return null;
+    }
+  } catch {
+    return null;
+  }
+}
+
+function isPlan({ frame, committed, chords }: PlanMessage): boolean {
+  return (
+    Number.isInteger(frame) &&
+    Number.isInteger(committed) &&
+    chords.every(
+      (chord, i) =>
+        (i === 0 || chord.frame > chords[i - 1]!.frame) &&
+        (chord.name === null) === (chord.notes.length === 0) &&
+        chord.notes.every((note) => Number.isInteger(note) && note >= 0 && note <= 127),
+    )
+  );
 }

@@ -46,6 +46,7 @@ export class ComputerKeyboard {
   private down(event: KeyboardEvent): void {
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target instanceof HTMLSelectElement) return; // letters choose an option there
+    if (document.querySelector("dialog[open]")) return;
     if (event.code === "KeyZ") this.shift(-1);
     if (event.code === "KeyX") this.shift(1);
     const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
@@ -104,9 +105,56 @@ export function listenToPiano(piano: HTMLElement, player: Player): void {
   piano.addEventListener("pointercancel", lift);
 }
 
-/** MIDI keyboards, those plugged in later as well. */
+const SUSTAIN = 64;
+
+/** One MIDI keyboard: what it holds down, and what its pedal holds on. */
+class MidiPort {
+  private readonly held = new Set<number>();
+  private readonly sustained = new Set<number>();
+  private pedal = false;
+
+  constructor(private readonly player: Player) {}
+
+  message(event: MIDIMessageEvent): void {
+    const [status = 0, data = 0, value = 0] = event.data ?? [];
+    const kind = status & 0xf0;
+    if (kind === 0x90 && value > 0) this.down(data, value / 127, event.timeStamp);
+    else if (kind === 0x80 || kind === 0x90) this.up(data, event.timeStamp);
+    else if (kind === 0xb0 && data === SUSTAIN) this.setPedal(value >= 64, event.timeStamp);
+  }
+
+  releaseAll(when: number): void {
+    for (const pitch of [...this.held, ...this.sustained]) this.player.release(pitch, when);
+    this.held.clear();
+    this.sustained.clear();
+    this.pedal = false;
+  }
+
+  private down(pitch: number, velocity: number, when: number): void {
+    if (this.sustained.delete(pitch)) this.player.release(pitch, when);
+    this.held.add(pitch);
+    this.player.press(pitch, velocity, when);
+  }
+
+  private up(pitch: number, when: number): void {
+    if (!this.held.delete(pitch)) return;
+    if (this.pedal) this.sustained.add(pitch);
+    else this.player.release(pitch, when);
+  }
+
+  private setPedal(down: boolean, when: number): void {
+    this.pedal = down;
+    if (down) return;
+    for (const pitch of this.sustained) this.player.release(pitch, when);
+    this.sustained.clear();
+  }
+}
+
+/** MIDI keyboards, those plugged in later as well: all of them, or the one that is chosen. */
 export class MidiInput {
-  private readonly held = new Map<string, Set<number>>();
+  private readonly ports = new Map<string, MidiPort>();
+  private access: MIDIAccess | null = null;
+  private chosen: string | null = null;
 
   constructor(
     private readonly player: Player,
@@ -130,33 +178,33 @@ export class MidiInput {
 
   /** Rejects if the user, or the browser, does not allow it. */
   async connect(): Promise<void> {
-    const access = await navigator.requestMIDIAccess();
-    const look = (): void => {
-      const connected = [...access.inputs.values()].filter((port) => port.state === "connected");
-      for (const port of connected) port.onmidimessage = (event) => this.message(port.id, event);
-      const ids = new Set(connected.map((port) => port.id));
-      for (const id of this.held.keys()) if (!ids.has(id)) this.unplugged(id);
-      this.onDevices(connected.map((port) => port.name ?? "MIDI keyboard"));
-    };
-    access.onstatechange = look;
-    look();
+    this.access = await navigator.requestMIDIAccess();
+    this.access.onstatechange = () => this.look();
+    this.look();
   }
 
-  private message(id: string, event: MIDIMessageEvent): void {
-    const [status = 0, pitch = 0, velocity = 0] = event.data ?? [];
-    const kind = status & 0xf0;
-    const held = this.held.get(id) ?? new Set();
-    this.held.set(id, held);
-    if (kind === 0x90 && velocity > 0) {
-      held.add(pitch);
-      this.player.press(pitch, velocity / 127, event.timeStamp);
-    } else if ((kind === 0x80 || kind === 0x90) && held.delete(pitch)) {
-      this.player.release(pitch, event.timeStamp);
+  /** @param name null listens to all */
+  choose(name: string | null): void {
+    this.chosen = name;
+    this.look();
+  }
+
+  private look(): void {
+    const inputs = [...(this.access?.inputs.values() ?? [])];
+    const connected = inputs.filter((input) => input.state === "connected");
+    const heard = connected.filter((input) => this.chosen === null || input.name === this.chosen);
+    for (const input of inputs) {
+      const port = this.ports.get(input.id);
+      if (heard.includes(input)) {
+        const listening = port ?? new MidiPort(this.player);
+        this.ports.set(input.id, listening);
+        input.onmidimessage = (event) => listening.message(event);
+      } else {
+        input.onmidimessage = null;
+        port?.releaseAll(performance.now());
+        this.ports.delete(input.id);
+      }
     }
-  }
-
-  private unplugged(id: string): void {
-    for (const pitch of this.held.get(id) ?? []) this.player.release(pitch, performance.now());
-    this.held.delete(id);
+    this.onDevices(connected.map((input) => input.name ?? "MIDI keyboard"));
   }
 }

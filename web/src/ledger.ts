@@ -4,20 +4,21 @@
  * Knows numbers only.
  */
 
-import type { ChordMessage } from "./connection.js";
-import type { MelodyState } from "./melody.js";
+import type { State } from "./protocol.js";
 
 export interface FrameRecord {
   readonly frame: number;
   /** Audio time at which the frame starts. */
   readonly start: number;
-  /** Audio time at which its chord was known. */
-  readonly decided: number;
-  readonly onset: boolean;
-  readonly name: string | null;
-  readonly notes: readonly number[];
-  /** What the model was told the player did in it; null until then. */
-  melody: MelodyState | null;
+  /** Audio time at which its chord was final; null if it never was: it was held, or played as planned. */
+  decided: number | null;
+  /** The last frame of the melody that the accompanist knew then. */
+  heard: number;
+  onset: boolean;
+  name: string | null;
+  notes: readonly number[];
+  /** What the accompanist was told of the frame; null until then. */
+  melody: State | null;
 }
 
 const KEPT = 4096; // frames: eight minutes at 120 BPM
@@ -25,26 +26,31 @@ const RECENT = 64;
 
 export class Ledger {
   readonly frames: FrameRecord[] = [];
-  /** How many chords came after their frame had begun. */
+  /** How many chords were not final when their frame began, while the server could be reached. */
   late = 0;
+  /** How many frames were played without the server. */
+  alone = 0;
 
-  decided(chord: ChordMessage, start: number, now: number): void {
-    if (now > start) this.late++;
-    const { frame, onset, name, notes } = chord;
-    this.frames.push({ frame, start, decided: now, onset, name, notes, melody: null });
+  add(record: FrameRecord): void {
+    this.frames.push(record);
     if (this.frames.length > KEPT) this.frames.shift();
   }
 
-  told(state: MelodyState): void {
-    const record = this.frames[this.frames.length - 1];
-    // The newest record is this frame's unless an answer is late; then look further back.
-    const own = record?.frame === state.frame ? record : this.frames.find((r) => r.frame === state.frame);
-    if (own) own.melody = state;
+  replaceLast(record: FrameRecord): void {
+    this.frames[this.frames.length - 1] = record;
+  }
+
+  get last(): FrameRecord | undefined {
+    return this.frames[this.frames.length - 1];
+  }
+
+  at(frame: number): FrameRecord | undefined {
+    return this.frames[frame - (this.frames[0]?.frame ?? 0)];
   }
 
   /** The smallest time in seconds that a recent chord came ahead of its frame; null at first. */
   get margin(): number | null {
-    const recent = this.frames.slice(1).slice(-RECENT);
-    return recent.length ? Math.min(...recent.map((r) => r.start - r.decided)) : null;
+    const times = this.frames.slice(1).slice(-RECENT).filter((record) => record.decided !== null);
+    return times.length ? Math.min(...times.map((r) => r.start - r.decided!)) : null;
   }
 }

@@ -5,76 +5,71 @@
  * Draws what it is given; knows no sound and no network.
  */
 
-import { FRAMES_PER_BAR, FRAMES_PER_BEAT } from "./clock.js";
-import { chordHue, chordParts, displayName } from "./names.js";
-import type { Take } from "./take.js";
+import { Canvas } from "./canvas.js";
+import { FRAMES_PER_BEAT } from "./clock.js";
+import { chordParts, displayName } from "./names.js";
+import { framesPerBar, type Performance } from "./performance.js";
 
-const PAST = 4 * FRAMES_PER_BAR;
+const BARS = 4;
 const FUTURE = 5;
 const LANE = 32; // CSS pixels for the chord names
 const MIN_PITCH = 52;
 const MAX_PITCH = 80;
 
-interface Palette {
-  line: string;
-  note: string;
-  ink: string;
-  lightness: string;
-  chroma: string;
-  font: string;
+/** How positions lie on the canvas. */
+interface View {
+  position: number;
+  /** The position at the left edge. */
+  left: number;
+  /** Where the lane of names begins. */
+  floor: number;
+  x(frame: number): number;
 }
 
 export class Roll {
-  private readonly context: CanvasRenderingContext2D;
-  private palette: Palette | null = null;
-  private width = 0;
-  private height = 0;
+  private readonly canvas: Canvas;
   private low = MIN_PITCH;
   private high = MAX_PITCH;
 
-  constructor(private readonly canvas: HTMLCanvasElement) {
-    this.context = canvas.getContext("2d")!;
-    new ResizeObserver(() => this.resize()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.palette = null;
-    });
+  constructor(element: HTMLCanvasElement) {
+    this.canvas = new Canvas(element);
   }
 
-  draw(take: Take | null, position: number): void {
-    const c = this.context;
-    const palette = (this.palette ??= this.readPalette());
-    const left = position - PAST;
-    const x = (frame: number): number => ((frame - left) / (PAST + FUTURE)) * this.width;
-    const floor = this.height - LANE;
-    c.clearRect(0, 0, this.width, this.height);
+  draw(take: Performance | null, position: number): void {
+    const { canvas } = this;
+    const { context: c, palette, width, height } = canvas;
+    const bar = framesPerBar(take?.beatsPerBar ?? 4);
+    const past = BARS * bar;
+    const left = position - past;
+    const view: View = {
+      position,
+      left,
+      floor: height - LANE,
+      x: (frame) => ((frame - left) / (past + FUTURE)) * width,
+    };
+    canvas.clear();
 
     c.fillStyle = palette.line;
     const firstBeat = Math.ceil(left / FRAMES_PER_BEAT) * FRAMES_PER_BEAT;
     for (let frame = firstBeat; frame <= position + FUTURE; frame += FRAMES_PER_BEAT) {
-      c.globalAlpha = frame % FRAMES_PER_BAR === 0 ? 0.9 : 0.3;
-      c.fillRect(Math.round(x(frame)), 0, 1, floor - 4);
+      c.globalAlpha = frame % bar === 0 ? 0.9 : 0.3;
+      c.fillRect(Math.round(view.x(frame)), 0, 1, view.floor - 4);
     }
     c.globalAlpha = 1;
     if (take) {
       this.fitPitches(take, left);
-      this.drawChords(take, position, left, x, floor, palette);
-      this.drawMelody(take, position, left, x, floor, palette);
+      this.drawChords(take, view);
+      this.drawMelody(take, view);
+      this.drawCues(take, view);
     }
     c.fillStyle = palette.note;
     c.globalAlpha = 0.5;
-    c.fillRect(Math.round(x(position)), 0, 1.5, this.height);
+    c.fillRect(Math.round(view.x(position)), 0, 1.5, height);
     c.globalAlpha = 1;
   }
 
-  private drawChords(
-    take: Take,
-    position: number,
-    left: number,
-    x: (frame: number) => number,
-    floor: number,
-    palette: Palette,
-  ): void {
-    const c = this.context;
+  private drawChords(take: Performance, { position, left, x, floor }: View): void {
+    const { context: c, palette } = this.canvas;
     for (let i = take.chords.length - 1; i >= 0; i--) {
       const chord = take.chords[i]!;
       const end = Math.min(take.chords[i + 1]?.frame ?? position, position);
@@ -82,8 +77,7 @@ export class Roll {
       if (chord.name === null || chord.frame > position) continue;
       const from = x(chord.frame);
       const width = Math.max(2, x(end) - from - 2);
-      const colour = `oklch(${palette.lightness} ${palette.chroma} ${chordHue(chord.name)})`;
-      c.fillStyle = colour;
+      c.fillStyle = this.canvas.chordColour(chord.name);
       c.globalAlpha = 0.45;
       for (const pitch of chord.notes.slice(1)) this.bar(from, pitch, width, floor);
       c.globalAlpha = 1;
@@ -104,27 +98,32 @@ export class Roll {
     }
   }
 
-  private drawMelody(
-    take: Take,
-    position: number,
-    left: number,
-    x: (frame: number) => number,
-    floor: number,
-    palette: Palette,
-  ): void {
-    const c = this.context;
+  private drawMelody(take: Performance, { position, left, x, floor }: View): void {
+    const { context: c, palette } = this.canvas;
     c.fillStyle = palette.note;
-    for (let i = take.played.length - 1; i >= 0 && i >= take.played.length - 200; i--) {
-      const note = take.played[i]!;
-      const to = note.to ?? position;
-      if (to < left) continue;
+    for (const note of take.played) {
+      const to = Math.min(note.to ?? position, position);
+      if (to < left || note.from > position) continue;
       const from = x(note.from);
       this.bar(from, note.pitch, Math.max(4, x(to) - from), floor);
     }
   }
 
+  /** Where another model took over. */
+  private drawCues(take: Performance, { position, left, x }: View): void {
+    const { context: c, palette } = this.canvas;
+    c.fillStyle = palette.quiet;
+    c.font = `12px ${palette.font}`;
+    c.textBaseline = "top";
+    for (const { frame, model } of take.cues) {
+      if (frame <= 0 || frame < left || frame > position) continue;
+      c.fillRect(x(frame), 0, 1.5, this.canvas.height - LANE);
+      c.fillText(model, x(frame) + 6, 1);
+    }
+  }
+
   private bar(from: number, pitch: number, width: number, floor: number): void {
-    const c = this.context;
+    const { context: c } = this.canvas;
     const step = (floor - 8) / (this.high - this.low + 1);
     const height = Math.max(4, Math.min(10, step * 0.9));
     const y = floor - 6 - (pitch - this.low + 0.5) * step - height / 2;
@@ -134,37 +133,15 @@ export class Roll {
   }
 
   /** The pitch range follows what is in sight, unhurriedly. */
-  private fitPitches(take: Take, left: number): void {
+  private fitPitches(take: Performance, left: number): void {
     let low = MIN_PITCH;
     let high = MAX_PITCH;
-    for (const note of take.played.slice(-200)) {
+    for (const note of take.played) {
       if ((note.to ?? Infinity) < left) continue;
       low = Math.min(low, note.pitch - 1);
       high = Math.max(high, note.pitch + 1);
     }
     this.low += (low - this.low) * 0.1;
     this.high += (high - this.high) * 0.1;
-  }
-
-  private resize(): void {
-    const scale = devicePixelRatio || 1;
-    this.width = this.canvas.clientWidth;
-    this.height = this.canvas.clientHeight;
-    this.canvas.width = Math.round(this.width * scale);
-    this.canvas.height = Math.round(this.height * scale);
-    this.context.setTransform(scale, 0, 0, scale, 0, 0);
-  }
-
-  private readPalette(): Palette {
-    const style = getComputedStyle(this.canvas);
-    const read = (name: string): string => style.getPropertyValue(name).trim();
-    return {
-      line: read("--line"),
-      note: read("--melody"),
-      ink: read("--chord-ink"),
-      lightness: read("--chord-lightness"),
-      chroma: read("--chord-chroma"),
-      font: style.fontFamily,
-    };
   }
 }

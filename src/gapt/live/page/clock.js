@@ -6,17 +6,18 @@
  * Knows no sound and no network.
  */
 export const FRAMES_PER_BEAT = 4;
-export const BEATS_PER_BAR = 4;
-export const FRAMES_PER_BAR = FRAMES_PER_BEAT * BEATS_PER_BAR;
-function period(tempo) {
-    return 60 / tempo / FRAMES_PER_BEAT;
+function segment(frame, time, bpm) {
+    return { frame, time, bpm, period: 60 / bpm / FRAMES_PER_BEAT };
 }
 /** A tempo map: piecewise constant, changed only in the future. */
 export class Transport {
     segments;
-    /** @param start time of the first frame of the count-in, one bar before frame 0 */
-    constructor(start, tempo) {
-        this.segments = [{ frame: -FRAMES_PER_BAR, time: start, period: period(tempo) }];
+    /** @param start time of the first frame, `frame`: negative if there is a count-in */
+    constructor(start, frame, bpm) {
+        this.segments = [segment(frame, start, bpm)];
+    }
+    get tempos() {
+        return this.segments.map(({ frame, bpm }) => ({ frame, bpm }));
     }
     timeOf(frame) {
         const s = this.last((segment) => segment.frame <= frame);
@@ -26,14 +27,13 @@ export class Transport {
         const s = this.last((segment) => segment.time <= time);
         return s.frame + (time - s.time) / s.period;
     }
-    /** Takes effect two frames on, past everything that is already scheduled. */
-    setTempo(tempo, now) {
-        const frame = Math.ceil(this.positionAt(now)) + 2;
+    /** @param frame from which it counts; nothing after it may be scheduled already */
+    setTempo(bpm, frame) {
         const time = this.timeOf(frame);
         while (this.segments.length > 1 && this.segments[this.segments.length - 1].frame >= frame) {
             this.segments.pop();
         }
-        this.segments.push({ frame, time, period: period(tempo) });
+        this.segments.push(segment(frame, time, bpm));
     }
     last(reached) {
         for (let i = this.segments.length - 1; i > 0; i--) {

@@ -1,72 +1,155 @@
 /**
- * The WebSocket to the server: `gapt.live.protocol` seen from the page. One connection is one take.
- *
- * Knows message shapes; nothing of time or sound.
+ * The WebSocket to the server: opens sessions, takes one up again after a lost connection, measures
+ * the way. What the messages mean is others' business.
  */
-export const VERSION = 1;
+import { VERSION, } from "./protocol.js";
+const PING_MS = 2000;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 4000;
+const MISUNDERSTOOD = "The server said what this page does not understand. Reload the page.";
 export class Connection {
     handlers;
+    /** The quickest recent way there and back, in milliseconds; null until measured. */
+    latency = null;
+    /** What to add to `performance.now()` for the server's clock, in milliseconds. */
+    clockOffset = 0;
     socket = null;
     ready = null;
-    told = false;
+    session = null;
+    wishes = {};
+    used = false;
+    retryMs = FIRST_RETRY_MS;
+    pings = [];
     constructor(handlers) {
         this.handlers = handlers;
+        setInterval(() => this.ping(), PING_MS);
     }
-    /** A session that has heard nothing yet: the waiting one if there is one, else a new one. */
+    /** Whether what is sent arrives, as far as can be known. */
+    get open() {
+        return this.session !== null && this.socket?.readyState === WebSocket.OPEN;
+    }
+    /** A session that has heard nothing yet: the waiting one if it is as wished, else a new one. */
     fresh(wishes) {
-        if (this.ready && !this.told)
+        const waits = this.ready && !this.used;
+        if (waits && JSON.stringify(wishes) === JSON.stringify(this.wishes))
             return this.ready;
-        return this.open(wishes);
+        return this.begin(wishes);
     }
-    /** Drop the session, if any, and start another. Rejects if it cannot be had. */
-    open(wishes) {
-        this.close();
-        this.told = false;
+    /** Leave the session, if any, and begin another. Rejects if it cannot be had. */
+    begin(wishes) {
+        this.wishes = wishes;
+        this.used = false;
+        return this.connect({ type: "hello", version: VERSION, ...wishes });
+    }
+    /** Lost while offline, because there is no session to hear it: `onReady` says what is missing. */
+    send(message) {
+        if (message.type === "melody")
+            this.used = true;
+        if (this.open)
+            this.socket.send(JSON.stringify(message));
+    }
+    connect(hello) {
+        this.socket?.close(1000);
+        this.session = null;
         const url = new URL("session", location.href);
         url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-        const socket = new WebSocket(url);
-        this.socket = socket;
-        let reason = null;
+        const socket = (this.socket = new WebSocket(url));
         this.ready = new Promise((resolve, reject) => {
-            socket.onopen = () => this.send({ type: "hello", version: VERSION, ...wishes });
+            let refusal = null;
+            socket.onopen = () => socket.send(JSON.stringify(hello));
             socket.onmessage = (event) => {
                 if (socket !== this.socket)
                     return;
-                const message = JSON.parse(event.data);
-                if (message.type === "chord")
-                    this.handlers.onChord(message);
-                else if (message.type === "error")
-                    reason = message.message;
-                else {
+                const message = read(event.data);
+                if (message === null || message.type === "error") {
+                    refusal = message?.message ?? MISUNDERSTOOD;
+                    socket.close(1000);
+                }
+                else if (message.type === "ready") {
+                    this.session = message.session;
+                    this.retryMs = FIRST_RETRY_MS;
+                    this.ping();
                     resolve(message);
                     this.handlers.onReady(message);
                 }
+                else
+                    this.take(message);
             };
             socket.onclose = () => {
-                reject(new Error(reason ?? "no connection"));
+                reject(new Error(refusal ?? "no connection"));
                 if (socket !== this.socket)
                     return;
-                this.socket = this.ready = null;
-                this.handlers.onClosed(reason);
+                const lost = this.session ?? hello.resume ?? null;
+                this.socket = this.ready = this.session = this.latency = null;
+                this.pings = [];
+                if (refusal !== null)
+                    this.handlers.onRefused(refusal);
+                else {
+                    this.handlers.onLost();
+                    this.retry(lost);
+                }
             };
         });
-        this.ready.catch(() => undefined); // `onClosed` reports it; who awaits it sees it too
+        this.ready.catch(() => undefined); // the handlers report it; who awaits it sees it too
         return this.ready;
     }
-    close() {
-        const socket = this.socket;
-        this.socket = this.ready = null;
-        socket?.close();
+    /** A session that has heard something is taken up again, any other is as good as a new one. */
+    retry(lost) {
+        setTimeout(() => {
+            if (this.socket)
+                return;
+            const resume = this.used ? lost : null;
+            void this.connect({ type: "hello", version: VERSION, ...this.wishes, resume }).catch(() => undefined);
+        }, this.retryMs);
+        this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
     }
-    tell(state) {
-        this.told = true;
-        this.send({ type: "melody", ...state });
+    take(message) {
+        if (message.type === "plan")
+            this.handlers.onPlan(message);
+        else if (message.type === "settings")
+            this.handlers.onSettings(message);
+        else
+            this.measure(message.t, message.server_time);
     }
-    setTemperature(value) {
-        this.send({ type: "temperature", value });
+    ping() {
+        this.send({ type: "ping", t: performance.now() });
     }
-    send(message) {
-        if (this.socket?.readyState === WebSocket.OPEN)
-            this.socket.send(JSON.stringify(message));
+    /** Cristian's algorithm: of the last pings, the quickest tells the clocks' difference best. */
+    measure(sent, serverTime) {
+        const trip = performance.now() - sent;
+        this.pings = [...this.pings.slice(-7), { trip, offset: serverTime - (sent + trip / 2) }];
+        const best = this.pings.reduce((a, b) => (b.trip < a.trip ? b : a));
+        this.latency = best.trip;
+        this.clockOffset = best.offset;
     }
+}
+/** A server's message, or null if it is none that this version knows. */
+function read(data) {
+    try {
+        const message = JSON.parse(data);
+        switch (message.type) {
+            case "ready":
+                return message.version === VERSION && isPlan(message.plan) ? message : null;
+            case "plan":
+                return isPlan(message) ? message : null;
+            case "settings":
+                return Number.isInteger(message.frame) ? message : null;
+            case "pong":
+                return Number.isFinite(message.t + message.server_time) ? message : null;
+            case "error":
+                return message;
+            default:
+                return null;
+        }
+    }
+    catch {
+        return null;
+    }
+}
+function isPlan({ frame, committed, chords }) {
+    return (Number.isInteger(frame) &&
+        Number.isInteger(committed) &&
+        chords.every((chord, i) => (i === 0 || chord.frame > chords[i - 1].frame) &&
+            (chord.name === null) === (chord.notes.length === 0) &&
+            chord.notes.every((note) => Number.isInteger(note) && note >= 0 && note <= 127)));
 }

@@ -7,26 +7,27 @@ const KEPT = 4096; // frames: eight minutes at 120 BPM
 const RECENT = 64;
 export class Ledger {
     frames = [];
-    /** How many chords came after their frame had begun. */
+    /** How many chords were not final when their frame began, while the server could be reached. */
     late = 0;
-    decided(chord, start, now) {
-        if (now > start)
-            this.late++;
-        const { frame, onset, name, notes } = chord;
-        this.frames.push({ frame, start, decided: now, onset, name, notes, melody: null });
+    /** How many frames were played without the server. */
+    alone = 0;
+    add(record) {
+        this.frames.push(record);
         if (this.frames.length > KEPT)
             this.frames.shift();
     }
-    told(state) {
-        const record = this.frames[this.frames.length - 1];
-        // The newest record is this frame's unless an answer is late; then look further back.
-        const own = record?.frame === state.frame ? record : this.frames.find((r) => r.frame === state.frame);
-        if (own)
-            own.melody = state;
+    replaceLast(record) {
+        this.frames[this.frames.length - 1] = record;
+    }
+    get last() {
+        return this.frames[this.frames.length - 1];
+    }
+    at(frame) {
+        return this.frames[frame - (this.frames[0]?.frame ?? 0)];
     }
     /** The smallest time in seconds that a recent chord came ahead of its frame; null at first. */
     get margin() {
-        const recent = this.frames.slice(1).slice(-RECENT);
-        return recent.length ? Math.min(...recent.map((r) => r.start - r.decided)) : null;
+        const times = this.frames.slice(1).slice(-RECENT).filter((record) => record.decided !== null);
+        return times.length ? Math.min(...times.map((r) => r.start - r.decided)) : null;
     }
 }

@@ -1,68 +1,114 @@
 /** Wires the page: controls and keys to the take, the take to the server and the sound. */
-import { startTicker } from "./clock.js";
+import { TapTempo } from "./calibration.js";
+import { CalibrationDialog } from "./calibration_dialog.js";
+import { FRAMES_PER_BEAT, startTicker } from "./clock.js";
 import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { gauges } from "./gauges.js";
 import { ComputerKeyboard, listenToPiano, MidiInput } from "./input.js";
+import { framesPerBar } from "./performance.js";
+import { Replay } from "./replay.js";
+import { element, Stage } from "./stage.js";
 import { Synth } from "./synth.js";
 import { Take } from "./take.js";
-import { View } from "./view.js";
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 8000;
-const view = new View();
+import { TakesList } from "./takes_list.js";
+const KEEP_MS = 10_000;
+const READINGS_MS = 400;
+const controls = new Controls();
+const stage = new Stage();
 let synth = null;
 let take = null;
-/** The take that plays, or the last one: the roll still shows it. */
-let shownTake = null;
+let replay = null;
+/** What plays, or played last: the roll still shows it. */
+let shown = null;
 let stoppedAt = 0;
 let starting = false;
-/** What the user has chosen; null is as the server likes. */
-let wishes = { model: null, temperature: null, seed: null };
-let retryMs = FIRST_RETRY_MS;
+/** Whether the temperature is the user's, rather than the server's. */
+let temperatureChosen = false;
+let model = null;
+// --- the server ----------------------------------------------------------------------------------
+function wishes() {
+    const lookahead = Number(controls.lookahead.value);
+    return {
+        model,
+        temperature: temperatureChosen ? controls.temperature.valueAsNumber : null,
+        lookahead: Math.max(lookahead, Number(controls.commit.value)),
+        commit: Number(controls.commit.value),
+        listen: Number(controls.listen.value) * framesPerBar(controls.beatsPerBar),
+    };
+}
 const connection = new Connection({
     onReady(ready) {
-        retryMs = FIRST_RETRY_MS;
-        view.setModels(ready.models, ready.model);
-        if (wishes.temperature === null)
-            view.setTemperature(ready.temperature);
-        else
-            connection.setTemperature(wishes.temperature); // it may have moved since the hello
-        view.setStatus("Connected", "good");
+        take?.resume(ready);
+        showSettings(ready);
+        controls.setStatus("Connected", "good");
     },
-    onChord(chord) {
-        take?.hear(chord);
+    onPlan: (plan) => take?.hear(plan),
+    onSettings: (settings) => take?.set(settings),
+    onLost() {
+        const playing = "Connection lost. Playing on from the plan…";
+        controls.setStatus(take ? playing : "Connection lost. Reconnecting…", "bad");
     },
-    onClosed(reason) {
+    onRefused(reason) {
         if (take)
             stop();
-        if (reason !== null) {
-            view.setStatus(reason, "bad");
-            return;
-        }
-        view.setStatus("Connection lost. Reconnecting…", "bad");
-        setTimeout(() => void connection.fresh(wishes).catch(() => undefined), retryMs);
-        retryMs = Math.min(LAST_RETRY_MS, 2 * retryMs);
+        controls.setStatus(reason, "bad");
     },
 });
+function showSettings({ models, settings }) {
+    controls.setModels(models, settings.model, (name) => {
+        model = name;
+        change({ model });
+    });
+    if (!temperatureChosen)
+        controls.setTemperature(settings.temperature);
+}
+/** Counts at once in a take; a session that waits is replaced when a take starts. */
+function change(setting) {
+    if (take)
+        connection.send({ type: "set", ...setting });
+}
+// --- playing -------------------------------------------------------------------------------------
 /** Created at the first touch: browsers allow no sound before it. */
 function sound() {
     if (!synth) {
         synth = new Synth();
-        synth.setChordVolume(view.volume.valueAsNumber / 100);
+        synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
+        mix();
+        if (calibrated === null)
+            controls.showOffset(1000 * latency());
     }
     void synth.wake();
     return synth;
 }
+function mix() {
+    if (!synth)
+        return;
+    Object.assign(synth.sounds, controls.sounds);
+    const { chords, melody, click } = controls.volumes;
+    synth.setVolume("chords", chords);
+    synth.setVolume("melody", melody);
+    synth.setVolume("click", click);
+}
 async function start() {
     if (take || starting)
         return;
+    if (replay)
+        stop();
     starting = true;
     const instrument = sound();
     try {
-        const [ready] = await Promise.all([connection.fresh(wishes), instrument.wake()]);
-        const tell = connection.tell.bind(connection);
-        const { tempo, metronome } = view;
-        take = shownTake = new Take(instrument, tell, ready.chord, tempo.valueAsNumber, metronome.checked);
-        view.clearStage();
-        view.setPlaying(true);
+        const [ready] = await Promise.all([connection.fresh(wishes()), instrument.wake()]);
+        const settings = {
+            bpm: controls.tempo.valueAsNumber,
+            beatsPerBar: controls.beatsPerBar,
+            listen: wishes().listen ?? 0,
+            metronome: controls.metronome.checked,
+            style: controls.style,
+        };
+        shown = take = new Take(instrument, connection, ready, settings, latency);
+        stage.clear();
+        controls.setPlaying(true);
     }
     catch {
         // The connection has said why.
@@ -72,110 +118,259 @@ async function start() {
     }
 }
 function stop() {
-    if (!take)
+    if (!take && !replay)
         return;
-    stoppedAt = take.position();
-    take = null;
+    stoppedAt = (take ?? replay).position();
+    if (take) {
+        void keep(take.recording());
+        // A session is one take: the next one starts cold.
+        take = null;
+        void connection.begin(wishes()).catch(() => undefined);
+    }
+    replay = null;
     synth?.stop();
-    view.setPlaying(false);
-    view.clearStage();
-    // A session is one take: the next one starts cold.
-    void connection.open(wishes).catch(() => undefined);
+    for (const pitch of replayed)
+        stage.piano.setPressed(pitch, false);
+    replayed.clear();
+    controls.setPlaying(false);
+    stage.clear();
 }
 function toggle() {
-    if (take)
+    if (take || replay)
         stop();
     else
         void start();
 }
 const player = {
     press(pitch, velocity, when) {
+        if (calibration.measuring) {
+            calibration.tap(when);
+            return;
+        }
         sound().press(pitch, velocity);
-        take?.press(pitch, secondsSince(when));
-        view.setPressed(pitch, true);
+        take?.press(pitch, velocity, secondsSince(when));
+        stage.piano.setPressed(pitch, true);
     },
     release(pitch, when) {
         synth?.release(pitch);
         take?.release(pitch, secondsSince(when));
-        view.setPressed(pitch, false);
+        stage.piano.setPressed(pitch, false);
     },
 };
 function secondsSince(when) {
     return Math.max(0, performance.now() - when) / 1000;
 }
-// --- controls ------------------------------------------------------------------------------------
-const keyboard = new ComputerKeyboard(player, (base) => view.setOctave(base));
-view.setOctave(keyboard.base);
-listenToPiano(view.piano, player);
-view.start.addEventListener("click", toggle);
-addEventListener("keydown", (event) => {
-    // On a control, Space works that control.
-    const onControl = event.target instanceof Element && event.target.closest("button, select, input");
-    if (event.code !== "Space" || event.repeat || (onControl && !isSlider(onControl)))
-        return;
-    event.preventDefault();
-    toggle();
+// --- past takes ----------------------------------------------------------------------------------
+const replayed = new Set();
+const takes = new TakesList((recording) => {
+    stop();
+    const onKey = (pitch, down) => {
+        if (down)
+            replayed.add(pitch);
+        else
+            replayed.delete(pitch);
+        stage.piano.setPressed(pitch, down);
+    };
+    shown = replay = new Replay(sound(), recording, controls.style, onKey);
+    stage.clear();
+    controls.setPlaying(true);
 });
-function isSlider(control) {
-    return control instanceof HTMLInputElement && control.type === "range";
+async function keep(recording) {
+    try {
+        await takes.keep(recording);
+    }
+    catch {
+        controls.setStatus("This browser keeps no takes here (a private window, or no space).", "bad");
+    }
 }
-view.octaveDown.addEventListener("click", () => keyboard.shift(-1));
-view.octaveUp.addEventListener("click", () => keyboard.shift(1));
-view.tempo.addEventListener("input", () => take?.setTempo(view.tempo.valueAsNumber));
-view.volume.addEventListener("input", () => synth?.setChordVolume(view.volume.valueAsNumber / 100));
-view.metronome.addEventListener("change", () => {
+// What is played is never lost: not with a closed window either.
+setInterval(() => take && void keep(take.recording()), KEEP_MS);
+addEventListener("pagehide", () => take && void keep(take.recording()));
+// --- how late the player is ----------------------------------------------------------------------
+/** Milliseconds, measured or set by the player; null leaves it to the browser. */
+let calibrated = storedOffset();
+function storedOffset() {
+    const stored = localStorage.getItem("gapt.offset");
+    return stored === null ? null : Number(stored);
+}
+function latency() {
+    return calibrated === null ? synth?.audio.outputLatency || 0 : calibrated / 1000;
+}
+function setOffset(milliseconds) {
+    calibrated = milliseconds;
+    localStorage.setItem("gapt.offset", String(milliseconds));
+    controls.showOffset(milliseconds);
+}
+const calibration = new CalibrationDialog((seconds) => {
+    setOffset(Math.min(400, Math.max(-50, Math.round(1000 * seconds))));
+    const frame = 60 / controls.tempo.valueAsNumber / FRAMES_PER_BEAT;
+    // A quarter of a frame can be made up for at any setting; more must be planned.
+    const needed = 1 + Math.ceil(Math.max(0, seconds / frame - 0.25));
+    const measured = `${calibrated} ms.`;
+    if (needed <= Number(controls.commit.value))
+        return `${measured} Your notes are heard as so much earlier.`;
+    const enough = [...controls.commit.options].find((option) => Number(option.value) >= needed);
+    controls.commit.value = (enough ?? controls.commit.options[controls.commit.length - 1]).value;
+    controls.commit.dispatchEvent(new Event("change"));
+    return (`${measured} That is long: chords are now fixed ${controls.commit.selectedOptions[0].text} ` +
+        "ahead, so that they are still in time. A wire, or the loudspeakers built in, would be quicker.");
+});
+controls.calibrate.addEventListener("click", () => {
+    stop();
+    calibration.open(sound());
+});
+controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
+if (calibrated !== null)
+    controls.showOffset(calibrated);
+// --- controls ------------------------------------------------------------------------------------
+const keyboard = new ComputerKeyboard(player, showOctave);
+function showOctave(base) {
+    controls.setOctave(base);
+    stage.piano.setOctave(base);
+}
+showOctave(keyboard.base);
+listenToPiano(stage.piano.element, player);
+const tapTempo = new TapTempo();
+function tap(when) {
+    const bpm = tapTempo.tap(when / 1000);
+    if (bpm !== null)
+        controls.set(controls.tempo, Math.min(200, Math.max(40, Math.round(bpm))));
+}
+controls.tap.addEventListener("pointerdown", (event) => tap(event.timeStamp));
+controls.tap.addEventListener("keydown", (event) => {
+    if ((event.key === "Enter" || event.key === " ") && !event.repeat)
+        tap(event.timeStamp);
+});
+controls.start.addEventListener("click", toggle);
+addEventListener("keydown", (event) => {
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey)
+        return;
+    const target = event.target instanceof Element ? event.target : null;
+    if (target?.closest("dialog, select"))
+        return;
+    if (event.code === "KeyB")
+        tap(event.timeStamp);
+    else if (event.code === "KeyM")
+        controls.metronome.click();
+    else if (event.code === "KeyN")
+        controls.nextModel();
+    else if (event.code === "Space") {
+        // On a control, Space works that control.
+        const control = target?.closest("button, input, summary");
+        if (control && !(control instanceof HTMLInputElement && control.type === "range"))
+            return;
+        event.preventDefault();
+        toggle();
+    }
+});
+controls.octaveDown.addEventListener("click", () => keyboard.shift(-1));
+controls.octaveUp.addEventListener("click", () => keyboard.shift(1));
+controls.tempo.addEventListener("input", () => take?.setTempo(controls.tempo.valueAsNumber));
+controls.metronome.addEventListener("change", () => {
     if (take)
-        take.metronome = view.metronome.checked;
+        take.metronome = controls.metronome.checked;
 });
-view.temperature.addEventListener("input", () => {
-    wishes = { ...wishes, temperature: view.temperature.valueAsNumber };
-    connection.setTemperature(view.temperature.valueAsNumber);
+controls.temperature.addEventListener("input", () => {
+    temperatureChosen = true;
+    change({ temperature: controls.temperature.valueAsNumber });
 });
-view.model.addEventListener("change", () => {
-    wishes = { ...wishes, model: view.model.value };
-    if (take)
-        stop();
-    else
-        void connection.open(wishes).catch(() => undefined);
-});
-const midi = new MidiInput(player, (names) => {
-    view.midi.textContent = names.length ? `MIDI: ${names.join(", ")}` : "MIDI: plug one in";
-});
+for (const control of [controls.lookahead, controls.commit]) {
+    control.addEventListener("change", () => {
+        const { lookahead, commit } = wishes();
+        change({ lookahead: lookahead ?? null, commit: commit ?? null });
+    });
+}
+for (const style of controls.styles) {
+    style.addEventListener("change", () => {
+        const playing = take ?? replay;
+        if (playing)
+            playing.accompaniment.style = controls.style;
+    });
+}
+for (const control of [
+    controls.chordsOn, controls.chordsSound, controls.chordsVolume,
+    controls.melodyOn, controls.melodySound, controls.melodyVolume, controls.clickVolume,
+]) {
+    control.addEventListener("input", mix);
+}
+const midi = new MidiInput(player, (names) => controls.setMidiPorts(names));
 async function connectMidi() {
     try {
         await midi.connect();
-        view.midi.disabled = true;
+        controls.midi.disabled = true;
     }
     catch {
-        view.midi.textContent = "MIDI not allowed";
+        controls.midi.textContent = "MIDI not allowed";
     }
 }
-view.midi.hidden = !MidiInput.available;
-view.midi.addEventListener("click", () => void connectMidi());
+element("midi-box").hidden = !MidiInput.available;
+controls.midi.addEventListener("click", () => void connectMidi());
+controls.midiPort.addEventListener("change", () => midi.choose(controls.midiPort.value || null));
 void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined));
 // --- the two clocks that drive it ----------------------------------------------------------------
-startTicker(() => take?.tick());
-function paint() {
-    view.draw(shownTake, take?.position() ?? stoppedAt, take !== null);
+startTicker(() => {
+    take?.tick();
+    replay?.tick();
+    if (replay?.over)
+        stop();
+    calibration.tick();
+});
+let read = -Infinity;
+function paint(now) {
+    const playing = take ?? replay;
+    stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
+    if (take && now - read > READINGS_MS) {
+        read = now;
+        const told = take.ledger.frames.filter(({ melody }) => melody !== null);
+        stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
+        showTiming(take);
+    }
     requestAnimationFrame(paint);
 }
 requestAnimationFrame(paint);
+const timing = element("timing");
+function showTiming({ ledger }) {
+    const { late, alone, margin } = ledger;
+    const ms = Math.round(1000 * (margin ?? 0));
+    const parts = [`late ${late}`];
+    if (alone)
+        parts.push(`alone ${alone}`);
+    if (margin !== null)
+        parts.push(ms < 0 ? `${-ms} ms behind` : `${ms} ms to spare`);
+    if (connection.latency !== null)
+        parts.push(`link ${connection.latency.toFixed(1)} ms`);
+    timing.textContent = parts.join(" · ");
+    timing.classList.toggle("late", late > 0);
+}
+/** For the curious, in the console: what the current or last take did, frame by frame. */
 const inspection = {
     get playing() {
-        return take !== null;
+        return take !== null || replay !== null;
     },
+    /** In frames; negative in the count-in. */
     get position() {
-        return take?.position() ?? stoppedAt;
+        return (take ?? replay)?.position() ?? stoppedAt;
     },
-    get late() {
-        return shownTake?.ledger.late ?? 0;
+    /** Every frame, and how many were late. */
+    get ledger() {
+        return shown instanceof Take ? shown.ledger : null;
     },
-    get margin() {
-        return shownTake?.ledger.margin ?? null;
+    /** What the last take would be kept as, now. */
+    get recording() {
+        return shown instanceof Take ? shown.recording() : null;
     },
-    get frames() {
-        return [...(shownTake?.ledger.frames ?? [])];
+    /** The chords that are planned, and how many frames are final. */
+    get plan() {
+        return shown && { committed: shown.committed, coming: shown.coming(Math.max(0, Math.floor(this.position))) };
+    },
+    /** Milliseconds to the server and back, and what its clock is ahead. */
+    get link() {
+        return { latency: connection.latency, clockOffset: connection.clockOffset };
+    },
+    /** Resolves when the piano can be played. */
+    get loaded() {
+        return synth?.loaded;
     },
 };
 Object.defineProperty(window, "gapt", { value: inspection });
-void connection.open(wishes).catch(() => undefined);
+void connection.begin(wishes()).catch(() => undefined);

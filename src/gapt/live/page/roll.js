@@ -4,55 +4,55 @@
  *
  * Draws what it is given; knows no sound and no network.
  */
-import { FRAMES_PER_BAR, FRAMES_PER_BEAT } from "./clock.js";
-import { chordHue, chordParts, displayName } from "./names.js";
-const PAST = 4 * FRAMES_PER_BAR;
+import { Canvas } from "./canvas.js";
+import { FRAMES_PER_BEAT } from "./clock.js";
+import { chordParts, displayName } from "./names.js";
+import { framesPerBar } from "./performance.js";
+const BARS = 4;
 const FUTURE = 5;
 const LANE = 32; // CSS pixels for the chord names
 const MIN_PITCH = 52;
 const MAX_PITCH = 80;
 export class Roll {
     canvas;
-    context;
-    palette = null;
-    width = 0;
-    height = 0;
     low = MIN_PITCH;
     high = MAX_PITCH;
-    constructor(canvas) {
-        this.canvas = canvas;
-        this.context = canvas.getContext("2d");
-        new ResizeObserver(() => this.resize()).observe(canvas);
-        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-            this.palette = null;
-        });
+    constructor(element) {
+        this.canvas = new Canvas(element);
     }
     draw(take, position) {
-        const c = this.context;
-        const palette = (this.palette ??= this.readPalette());
-        const left = position - PAST;
-        const x = (frame) => ((frame - left) / (PAST + FUTURE)) * this.width;
-        const floor = this.height - LANE;
-        c.clearRect(0, 0, this.width, this.height);
+        const { canvas } = this;
+        const { context: c, palette, width, height } = canvas;
+        const bar = framesPerBar(take?.beatsPerBar ?? 4);
+        const past = BARS * bar;
+        const left = position - past;
+        const view = {
+            position,
+            left,
+            floor: height - LANE,
+            x: (frame) => ((frame - left) / (past + FUTURE)) * width,
+        };
+        canvas.clear();
         c.fillStyle = palette.line;
         const firstBeat = Math.ceil(left / FRAMES_PER_BEAT) * FRAMES_PER_BEAT;
         for (let frame = firstBeat; frame <= position + FUTURE; frame += FRAMES_PER_BEAT) {
-            c.globalAlpha = frame % FRAMES_PER_BAR === 0 ? 0.9 : 0.3;
-            c.fillRect(Math.round(x(frame)), 0, 1, floor - 4);
+            c.globalAlpha = frame % bar === 0 ? 0.9 : 0.3;
+            c.fillRect(Math.round(view.x(frame)), 0, 1, view.floor - 4);
         }
         c.globalAlpha = 1;
         if (take) {
             this.fitPitches(take, left);
-            this.drawChords(take, position, left, x, floor, palette);
-            this.drawMelody(take, position, left, x, floor, palette);
+            this.drawChords(take, view);
+            this.drawMelody(take, view);
+            this.drawCues(take, view);
         }
         c.fillStyle = palette.note;
         c.globalAlpha = 0.5;
-        c.fillRect(Math.round(x(position)), 0, 1.5, this.height);
+        c.fillRect(Math.round(view.x(position)), 0, 1.5, height);
         c.globalAlpha = 1;
     }
-    drawChords(take, position, left, x, floor, palette) {
-        const c = this.context;
+    drawChords(take, { position, left, x, floor }) {
+        const { context: c, palette } = this.canvas;
         for (let i = take.chords.length - 1; i >= 0; i--) {
             const chord = take.chords[i];
             const end = Math.min(take.chords[i + 1]?.frame ?? position, position);
@@ -62,8 +62,7 @@ export class Roll {
                 continue;
             const from = x(chord.frame);
             const width = Math.max(2, x(end) - from - 2);
-            const colour = `oklch(${palette.lightness} ${palette.chroma} ${chordHue(chord.name)})`;
-            c.fillStyle = colour;
+            c.fillStyle = this.canvas.chordColour(chord.name);
             c.globalAlpha = 0.45;
             for (const pitch of chord.notes.slice(1))
                 this.bar(from, pitch, width, floor);
@@ -83,20 +82,32 @@ export class Roll {
                 c.fillText(name, text, floor + LANE / 2 + 1);
         }
     }
-    drawMelody(take, position, left, x, floor, palette) {
-        const c = this.context;
+    drawMelody(take, { position, left, x, floor }) {
+        const { context: c, palette } = this.canvas;
         c.fillStyle = palette.note;
-        for (let i = take.played.length - 1; i >= 0 && i >= take.played.length - 200; i--) {
-            const note = take.played[i];
-            const to = note.to ?? position;
-            if (to < left)
+        for (const note of take.played) {
+            const to = Math.min(note.to ?? position, position);
+            if (to < left || note.from > position)
                 continue;
             const from = x(note.from);
             this.bar(from, note.pitch, Math.max(4, x(to) - from), floor);
         }
     }
+    /** Where another model took over. */
+    drawCues(take, { position, left, x }) {
+        const { context: c, palette } = this.canvas;
+        c.fillStyle = palette.quiet;
+        c.font = `12px ${palette.font}`;
+        c.textBaseline = "top";
+        for (const { frame, model } of take.cues) {
+            if (frame <= 0 || frame < left || frame > position)
+                continue;
+            c.fillRect(x(frame), 0, 1.5, this.canvas.height - LANE);
+            c.fillText(model, x(frame) + 6, 1);
+        }
+    }
     bar(from, pitch, width, floor) {
-        const c = this.context;
+        const { context: c } = this.canvas;
         const step = (floor - 8) / (this.high - this.low + 1);
         const height = Math.max(4, Math.min(10, step * 0.9));
         const y = floor - 6 - (pitch - this.low + 0.5) * step - height / 2;
@@ -108,7 +119,7 @@ export class Roll {
     fitPitches(take, left) {
         let low = MIN_PITCH;
         let high = MAX_PITCH;
-        for (const note of take.played.slice(-200)) {
+        for (const note of take.played) {
             if ((note.to ?? Infinity) < left)
                 continue;
             low = Math.min(low, note.pitch - 1);
@@ -116,25 +127,5 @@ export class Roll {
         }
         this.low += (low - this.low) * 0.1;
         this.high += (high - this.high) * 0.1;
-    }
-    resize() {
-        const scale = devicePixelRatio || 1;
-        this.width = this.canvas.clientWidth;
-        this.height = this.canvas.clientHeight;
-        this.canvas.width = Math.round(this.width * scale);
-        this.canvas.height = Math.round(this.height * scale);
-        this.context.setTransform(scale, 0, 0, scale, 0, 0);
-    }
-    readPalette() {
-        const style = getComputedStyle(this.canvas);
-        const read = (name) => style.getPropertyValue(name).trim();
-        return {
-            line: read("--line"),
-            note: read("--melody"),
-            ink: read("--chord-ink"),
-            lightness: read("--chord-lightness"),
-            chroma: read("--chord-chroma"),
-            font: style.fontFamily,
-        };
     }
 }

@@ -1,36 +1,33 @@
 /**
- * The sound, made from oscillators: an electric piano for the chords, a soft bass under it, a lead
- * for the player, a click. No samples, nothing to download.
+ * The mixer: the chords, the player and the click, each with its sound and its fader, in one room.
  *
  * Chords and clicks sound at given times of the audio clock, the player's notes at once.
  * Knows MIDI pitches and seconds; nothing of frames.
  */
-function frequency(pitch) {
-    return 440 * 2 ** ((pitch - 69) / 12);
-}
+import { Instruments } from "./instruments.js";
 export class Synth {
     audio;
-    chordBus;
-    leadBus;
-    clickBus;
+    /** Resolves when the recordings are there; rejects if they cannot be had. */
+    loaded;
+    sounds = { chords: "piano", melody: "piano" };
+    instruments;
+    buses;
     chord = [];
-    lead = new Map();
+    melody = new Map();
     constructor() {
         this.audio = new AudioContext({ latencyHint: "interactive" });
+        this.instruments = new Instruments(this.audio);
+        this.loaded = this.instruments.load();
         const master = this.masterBus();
         const reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
-        const wet = new GainNode(this.audio, { gain: 0.5 });
-        reverb.connect(wet).connect(master);
-        const bus = (gain, send) => {
-            const node = new GainNode(this.audio, { gain });
+        reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
+        const bus = (send) => {
+            const node = new GainNode(this.audio, { gain: 0 });
             node.connect(master);
-            if (send > 0)
-                node.connect(new GainNode(this.audio, { gain: send })).connect(reverb);
+            node.connect(new GainNode(this.audio, { gain: send })).connect(reverb);
             return node;
         };
-        this.chordBus = bus(0.8, 0.32);
-        this.leadBus = bus(0.8, 0.38);
-        this.clickBus = bus(0.5, 0.05);
+        this.buses = { chords: bus(0.3), melody: bus(0.34), click: bus(0.05) };
     }
     /** Browsers let sound begin only once the user has done something. */
     async wake() {
@@ -38,23 +35,18 @@ export class Synth {
             await this.audio.resume();
     }
     /** @param volume 0 to 1, as a fader: squared, so that it feels even */
-    setChordVolume(volume) {
-        this.chordBus.gain.setTargetAtTime(volume * volume, this.audio.currentTime, 0.02);
+    setVolume(part, volume) {
+        this.buses[part].gain.setTargetAtTime(volume * volume, this.audio.currentTime, 0.02);
     }
-    /** Let go of the chord that sounds and strike another, the bass first in `notes`. */
-    strike(notes, at) {
-        this.rest(at);
-        notes.forEach((pitch, i) => {
-            if (i === 0) {
-                this.chord.push(this.bass(pitch, at));
-            }
-            else {
-                // Rolled a little, as a hand does; the top note brings out the line.
-                const velocity = 0.56 + (i === notes.length - 1 ? 0.1 : 0);
-                const pan = (i / Math.max(1, notes.length - 1) - 0.5) * 0.5;
-                this.chord.push(this.electricPiano(pitch, at + 0.004 * (i - 1), velocity, pan));
-            }
-        });
+    /** A note of the chord, until `until`, or as long as the chord if that is infinite. */
+    strike(pitch, velocity, bass, at, until) {
+        const { instruments, buses, sounds } = this;
+        const voice = bass
+            ? instruments.playBass(sounds.chords, buses.chords, pitch, velocity, at)
+            : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
+        if (Number.isFinite(until))
+            voice.release(until);
+        this.chord.push(voice);
     }
     /** Let go of the chord that sounds. */
     rest(at) {
@@ -62,24 +54,28 @@ export class Synth {
             voice.release(at);
         this.chord = [];
     }
-    /** Silence the chords now, those that are scheduled as well. */
+    /** Silence everything now, what is scheduled as well. */
     stop() {
         const now = this.audio.currentTime;
-        for (const voice of this.chord) {
+        for (const voice of [...this.chord, ...this.melody.values()]) {
             if (voice.start > now)
                 voice.cancel();
             else
                 voice.release(now);
         }
         this.chord = [];
+        this.melody.clear();
     }
-    press(pitch, velocity) {
-        this.release(pitch);
-        this.lead.set(pitch, this.leadVoice(pitch, velocity));
+    /** The player's note, now, or at a time of the audio clock. */
+    press(pitch, velocity, at = this.audio.currentTime) {
+        this.release(pitch, at);
+        const { instruments, buses, sounds } = this;
+        const voice = instruments.play(sounds.melody, buses.melody, pitch, velocity, at);
+        this.melody.set(pitch, voice);
     }
-    release(pitch) {
-        this.lead.get(pitch)?.release(this.audio.currentTime);
-        this.lead.delete(pitch);
+    release(pitch, at = this.audio.currentTime) {
+        this.melody.get(pitch)?.release(at);
+        this.melody.delete(pitch);
     }
     click(at, accent) {
         const { audio } = this;
@@ -88,114 +84,9 @@ export class Synth {
         level.gain.setValueAtTime(0, at);
         level.gain.linearRampToValueAtTime(accent ? 0.4 : 0.22, at + 0.001);
         level.gain.exponentialRampToValueAtTime(0.0005, at + 0.06);
-        tone.connect(level).connect(this.clickBus);
+        tone.connect(level).connect(this.buses.click);
         tone.start(at);
         tone.stop(at + 0.08);
-    }
-    /**
-     * Two-operator FM with a tine: the modulator at the note's own frequency gives the bark, which
-     * dies away faster than the tone; a faint one far above it gives the strike of the hammer.
-     */
-    electricPiano(pitch, at, velocity, pan) {
-        const { audio } = this;
-        const f = frequency(pitch);
-        const brightness = velocity * 2.3 * 2 ** ((60 - pitch) / 30);
-        const body = new OscillatorNode(audio, { frequency: f, detune: -2.5 });
-        const double = new OscillatorNode(audio, { frequency: f, detune: 3.5 });
-        const bark = new OscillatorNode(audio, { frequency: f });
-        const tine = new OscillatorNode(audio, { frequency: Math.min(f * 14, 12_000) });
-        const barkDepth = this.decay(at, f * brightness, f * brightness * 0.25, 0.4);
-        bark.connect(barkDepth);
-        barkDepth.connect(body.frequency);
-        barkDepth.connect(double.frequency);
-        const tineLevel = this.decay(at, 0.04 * velocity, 0, 0.05);
-        const level = this.decay(at, 0.21 * velocity, 0, 1.8);
-        const soften = new BiquadFilterNode(audio, {
-            type: "lowpass",
-            frequency: 1800 + 3200 * velocity,
-            Q: 0.4,
-        });
-        body.connect(soften);
-        double.connect(soften);
-        soften.connect(level);
-        tine.connect(tineLevel);
-        const out = new StereoPannerNode(audio, { pan });
-        level.connect(out);
-        tineLevel.connect(out);
-        return this.voice(at, [body, double, bark, tine], out, this.chordBus, 0.09);
-    }
-    bass(pitch, at) {
-        const { audio } = this;
-        const f = frequency(pitch);
-        const body = new OscillatorNode(audio, { type: "sine", frequency: f });
-        const edge = new OscillatorNode(audio, { type: "triangle", frequency: f, detune: 3 });
-        const edgeLevel = new GainNode(audio, { gain: 0.5 });
-        const soften = new BiquadFilterNode(audio, { type: "lowpass", frequency: 600, Q: 0.3 });
-        const level = this.decay(at, 0.11, 0.02, 1.4, 0.012);
-        body.connect(soften);
-        edge.connect(edgeLevel).connect(soften);
-        soften.connect(level);
-        return this.voice(at, [body, edge], level, this.chordBus, 0.07);
-    }
-    /** Clear, with an edge that mellows, and a vibrato that comes in when a note is held. */
-    leadVoice(pitch, velocity) {
-        const { audio } = this;
-        const at = audio.currentTime;
-        const f = frequency(pitch);
-        const body = new OscillatorNode(audio, { type: "triangle", frequency: f, detune: -4 });
-        const edge = new OscillatorNode(audio, { type: "sawtooth", frequency: f, detune: 4 });
-        const edgeLevel = new GainNode(audio, { gain: 0.22 });
-        const vibrato = new OscillatorNode(audio, { frequency: 5.2 });
-        const depth = new GainNode(audio, { gain: 0 });
-        depth.gain.setValueAtTime(0, at + 0.25);
-        depth.gain.linearRampToValueAtTime(9, at + 0.9);
-        vibrato.connect(depth);
-        depth.connect(body.detune);
-        depth.connect(edge.detune);
-        const filter = new BiquadFilterNode(audio, { type: "lowpass", Q: 0.7 });
-        const cutoff = Math.min(f * 3 + 1200, 9000);
-        filter.frequency.setValueAtTime(cutoff * (1 + velocity), at);
-        filter.frequency.setTargetAtTime(cutoff, at, 0.18);
-        const level = new GainNode(audio, { gain: 0 });
-        level.gain.setValueAtTime(0, at);
-        level.gain.linearRampToValueAtTime(0.26 * velocity, at + 0.006);
-        level.gain.setTargetAtTime(0.17 * velocity, at + 0.006, 0.25);
-        body.connect(filter);
-        edge.connect(edgeLevel).connect(filter);
-        filter.connect(level);
-        return this.voice(at, [body, edge, vibrato], level, this.leadBus, 0.06);
-    }
-    /** A gain that is struck at `at` and falls from `peak` to `rest` with a time constant. */
-    decay(at, peak, rest, constant, attack = 0.003) {
-        const node = new GainNode(this.audio, { gain: 0 });
-        node.gain.setValueAtTime(0, at);
-        node.gain.linearRampToValueAtTime(peak, at + attack);
-        node.gain.setTargetAtTime(rest, at + attack, constant);
-        return node;
-    }
-    /**
-     * Starts the oscillators. Letting go works on a gate of its own, behind the envelope, so that it
-     * is a smooth curve wherever the envelope happens to be: no clicks.
-     */
-    voice(start, sources, last, bus, fade) {
-        const gate = new GainNode(this.audio);
-        last.connect(gate).connect(bus);
-        for (const source of sources)
-            source.start(start);
-        sources[0].onended = () => gate.disconnect();
-        return {
-            start,
-            release: (at) => {
-                gate.gain.setTargetAtTime(0, at, fade);
-                for (const source of sources)
-                    source.stop(at + 8 * fade);
-            },
-            cancel: () => {
-                gate.disconnect();
-                for (const source of sources)
-                    source.stop();
-            },
-        };
     }
     /** Everything passes a gentle saturation and a limiter, then goes out. */
     masterBus() {

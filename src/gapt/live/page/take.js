@@ -3,63 +3,107 @@
  *
  * Time runs in sixteenth-note frames. A press at position p belongs to frame round(p), so nothing
  * after t + 0.5 can change frame t: at that moment its melody is told to the server, the chord of
- * frame t + 1 comes back a few milliseconds later, and half a frame (62 ms at 120 BPM) less that
- * is left to schedule it, on the audio clock, exactly at t + 1. Nothing is guessed ahead, and no
- * chord is late. Should an answer come late all the same (a stalled machine, a slow network), the
- * chord that sounds is held until it comes, and it is counted; nothing is scheduled in the past.
+ * frame t + 1 becomes final a few milliseconds later, and half a frame (62 ms at 120 BPM) less that
+ * is left to schedule it, on the audio clock, exactly at t + 1. What is final is never imagined,
+ * and no chord is late.
  *
- * The player's own notes sound at once, where they were played; only what the model hears is
+ * Should a decision be late all the same (a stalled machine, a slow network), the chord that sounds
+ * is held until it comes, and it is counted; nothing is scheduled in the past. Should the server be
+ * gone, the take plays on from the plan as far as that reaches, and when the session is back, it
+ * hears what was played and what sounded meanwhile.
+ *
+ * The player's own notes sound at once, where they were played; only what the accompanist hears is
  * quantised. Knows no page.
  */
-import { AudioClock, BEATS_PER_BAR, FRAMES_PER_BAR, FRAMES_PER_BEAT, Transport } from "./clock.js";
+import { Accompaniment } from "./accompaniment.js";
+import { AudioClock, FRAMES_PER_BEAT, Transport } from "./clock.js";
 import { Ledger } from "./ledger.js";
 import { Melody } from "./melody.js";
+import { framesPerBar, } from "./performance.js";
+import { Plan } from "./plan.js";
+import { MAX_STATES, } from "./protocol.js";
 const START_DELAY = 0.15;
-const CLICK_AHEAD = 0.1;
+/** Seconds ahead of their time at which chords and clicks are handed to the audio clock. */
+const AHEAD = 0.1;
 /** What is late already is struck this much ahead of now, for the audio thread to take it in. */
 const LATE_AHEAD = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
 /** Seconds a frame by which `Take.allowance` grows. */
 const ALLOWANCE_STEP = 0.0002;
+/** A server that has not answered so many frames is taken for gone. */
+const UNANSWERED = 4;
+/** Frames that can be told again: more than the server waits for, at any tempo. */
+const REMEMBERED = 2048;
 export class Take {
     synth;
-    tell;
+    line;
+    latency;
+    began = new Date().toISOString();
     transport;
     ledger = new Ledger();
     chords = [];
     played = [];
+    cues = [];
+    beatsPerBar;
+    listen;
     metronome;
+    accompaniment;
+    plan = new Plan();
     melody = new Melody();
     clock;
+    /** The newest frames, as told. */
+    told = [];
+    /** The frame that sounds next. */
+    next = 0;
     /**
-     * Players press in time with what they hear, which is the output latency (seconds) behind the
-     * audio clock. So positions are taken that much earlier; but then frames are told that much later
-     * and the answers have less time. What they leave is used: it grows slowly while chords come
-     * well ahead, and shrinks at once when one does not.
+     * Players press in time with what they hear, which is `latency` behind the audio clock. So
+     * positions are taken that much earlier; but then frames are told that much later and the answers
+     * have less time. What they leave is used: it grows slowly while chords come well ahead, and
+     * shrinks at once when one does not.
      */
     allowance = 0;
-    nextClick = -FRAMES_PER_BAR;
-    constructor(synth, tell, first, tempo, metronome) {
+    nextClick;
+    /** @param latency seconds from the audio clock to the player's hands */
+    constructor(synth, line, ready, settings, latency) {
         this.synth = synth;
-        this.tell = tell;
-        this.metronome = metronome;
+        this.line = line;
+        this.latency = latency;
+        this.beatsPerBar = settings.beatsPerBar;
+        this.listen = settings.listen;
+        this.metronome = settings.metronome;
         this.clock = new AudioClock(synth.audio);
-        this.transport = new Transport(this.clock.now() + START_DELAY, tempo);
-        this.hear(first);
+        this.nextClick = -framesPerBar(this.beatsPerBar);
+        const start = this.clock.now() + START_DELAY;
+        this.transport = new Transport(start, this.nextClick, settings.bpm);
+        this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, settings.style);
+        this.plan.take(ready.plan, this.clock.now());
+        this.cues.push({ frame: 0, model: ready.settings.model });
+    }
+    get committed() {
+        return this.plan.committed;
+    }
+    /** Whether the server is gone, and what sounds is from the plan as it was. */
+    get alone() {
+        return !this.line.open || this.melody.frame - 1 - this.plan.heard > UNANSWERED;
     }
     /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
     position(ago = 0) {
         return this.transport.positionAt(this.clock.now() - this.allowance - ago);
     }
-    setTempo(tempo) {
-        this.transport.setTempo(tempo, this.clock.now());
+    coming(frame) {
+        return this.plan.from(frame);
     }
-    press(pitch, ago) {
+    /** Counts from the next frame on that is not scheduled yet. */
+    setTempo(bpm) {
+        const frame = Math.ceil(this.transport.positionAt(this.clock.now() + AHEAD)) + 1;
+        this.transport.setTempo(bpm, frame);
+    }
+    press(pitch, velocity, ago) {
         const position = this.position(ago);
         this.melody.press(pitch, position);
         this.endPlayed(pitch, position);
-        this.played.push({ pitch, from: position, to: null });
+        this.played.push({ pitch, velocity, from: position, to: null });
     }
     release(pitch, ago) {
         const position = this.position(ago);
@@ -71,47 +115,144 @@ export class Take {
         if (note)
             note.to = position;
     }
-    /** Tell what has become final, and schedule the metronome. */
-    tick() {
-        const position = this.position();
-        while (position >= this.melody.frame + 0.5) {
-            const state = this.melody.take();
-            this.ledger.told(state);
-            this.tell(state);
-        }
+    /** The server has decided, or imagined, more. */
+    hear(message) {
         const now = this.clock.now();
+        const before = this.plan.committed;
+        this.plan.take(message, now);
+        this.mendLast(now);
+        if (message.committed > before && !this.alone) {
+            const start = this.transport.timeOf(before);
+            this.adapt(start - now, this.transport.timeOf(before + 1) - start);
+        }
+    }
+    set({ frame, model }) {
+        if (this.cues[this.cues.length - 1]?.model !== model)
+            this.cues.push({ frame, model });
+    }
+    /** The session is back, at `ready.frame`: tell it what it has missed. */
+    resume(ready) {
+        this.plan.take(ready.plan, this.clock.now());
+        const missed = this.told.slice(this.told.length - (this.melody.frame - ready.frame));
+        for (let i = 0; i < missed.length; i += MAX_STATES) {
+            const states = missed.slice(i, i + MAX_STATES);
+            this.line.send({ type: "melody", frame: ready.frame + i, states });
+        }
+    }
+    /** Play what is due, tell what has become final. */
+    tick() {
+        const now = this.clock.now();
+        while (this.playNext(now))
+            ;
+        const position = this.position();
+        while (position >= this.melody.frame + 0.5)
+            this.tell();
+        this.click(now);
+    }
+    /** Returns whether there was a chord to play, or to hold. */
+    playNext(now) {
+        const start = this.transport.timeOf(this.next);
+        const chord = this.plan.final(this.next);
+        const decision = this.plan.decision(this.next);
+        if (chord && decision) {
+            if (start > now + AHEAD)
+                return false;
+            if (decision.at > start)
+                this.ledger.late++;
+            this.play(this.next, chord, start, decision.at, now);
+        }
+        else {
+            const { alone } = this;
+            if (start > now + (alone ? LATE_AHEAD : 0))
+                return false;
+            if (alone)
+                this.ledger.alone++;
+            else
+                this.ledger.late++;
+            this.play(this.next, (alone && this.plan.at(this.next)) || null, start, null, now);
+        }
+        this.next++;
+        return true;
+    }
+    /** @param chord null holds the one that sounds */
+    play(frame, chord, start, decided, now) {
+        const { last } = this.ledger;
+        const { name, notes } = chord ?? last ?? { name: null, notes: [] };
+        const onset = name !== null && (chord?.onset === true || name !== (last?.name ?? null));
+        const heard = this.plan.decision(frame)?.heard ?? this.plan.heard;
+        this.ledger.add({ frame, start, decided, heard, onset, name, notes, melody: null });
+        this.sound(this.ledger.last, Math.max(start, now + LATE_AHEAD));
+    }
+    sound({ frame, name, notes, onset }, at) {
+        this.accompaniment.play(frame, notes, onset, at);
+        const before = this.chords[this.chords.length - 1];
+        if (!onset && name === (before?.name ?? null))
+            return;
+        this.chords.push({ frame, name, notes });
+    }
+    /** A chord that was late is struck as soon as it comes, while its frame is not yet told. */
+    mendLast(now) {
+        const { last } = this.ledger;
+        const chord = last && this.plan.final(last.frame);
+        if (!chord || last.decided !== null || last.frame < this.melody.frame)
+            return;
+        const { name, notes } = chord;
+        const before = this.ledger.at(last.frame - 1)?.name ?? null;
+        const changes = chord.onset || name !== last.name;
+        const onset = name !== null && (chord.onset || name !== before);
+        const mended = { ...last, decided: now, heard: this.plan.heard, name, notes, onset };
+        this.ledger.replaceLast(mended);
+        if (changes)
+            this.sound(mended, now + LATE_AHEAD);
+    }
+    tell() {
+        const { frame, pitch, onset } = this.melody.take();
+        const record = this.ledger.at(frame);
+        const state = { pitch, onset };
+        if (record) {
+            record.melody = state;
+            const planned = this.plan.final(frame);
+            if (record.name !== (planned?.name ?? null) || record.onset !== planned?.onset) {
+                state.chord = { name: record.name, onset: record.onset };
+            }
+        }
+        this.told.push(state);
+        if (this.told.length > REMEMBERED)
+            this.told.shift();
+        this.line.send({ type: "melody", frame, states: [state] });
+    }
+    click(now) {
         let at = this.transport.timeOf(this.nextClick);
-        while (at < now + CLICK_AHEAD) {
-            const countIn = this.nextClick < 0;
-            const downbeat = (this.nextClick / FRAMES_PER_BEAT) % BEATS_PER_BAR === 0;
-            if ((countIn || this.metronome) && at >= now)
+        while (at < now + AHEAD) {
+            const downbeat = this.nextClick % framesPerBar(this.beatsPerBar) === 0;
+            if ((this.nextClick < 0 || this.metronome) && at >= now)
                 this.synth.click(at, downbeat);
             this.nextClick += FRAMES_PER_BEAT;
             at = this.transport.timeOf(this.nextClick);
         }
     }
-    /** A frame's chord has been decided. */
-    hear(chord) {
-        const now = this.clock.now();
-        const start = this.transport.timeOf(chord.frame);
-        this.ledger.decided(chord, start, now);
-        const before = this.chords[this.chords.length - 1];
-        this.adapt(start - now, this.transport.timeOf(chord.frame + 1) - start);
-        const at = start > now ? start : now + LATE_AHEAD;
-        if (chord.onset)
-            this.synth.strike(chord.notes, at);
-        else if (chord.name === null && before?.name)
-            this.synth.rest(at);
-        if (chord.onset || chord.name !== (before?.name ?? null))
-            this.chords.push(chord);
-    }
     /** @param ahead seconds by which a chord came before its frame, `frame` seconds long */
     adapt(ahead, frame) {
         const spare = ahead - RESERVE * frame;
-        const latency = this.synth.audio.outputLatency || 0;
         if (spare < 0)
             this.allowance = Math.max(0, this.allowance + spare);
         else
-            this.allowance = Math.min(latency, this.allowance + ALLOWANCE_STEP);
+            this.allowance = Math.min(this.latency(), this.allowance + ALLOWANCE_STEP);
+    }
+    /** The take so far, as it is kept. */
+    recording() {
+        const end = Math.max(0, this.position());
+        return {
+            format: "gapt take",
+            version: 1,
+            began: this.began,
+            framesPerBeat: FRAMES_PER_BEAT,
+            beatsPerBar: this.beatsPerBar,
+            frames: Math.ceil(end),
+            tempos: this.transport.tempos,
+            cues: [...this.cues],
+            notes: this.played.map((note) => ({ ...note, to: note.to ?? end })),
+            chords: this.chords.filter(({ frame }) => frame <= end),
+        };
     }
 }

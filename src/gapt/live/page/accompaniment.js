@@ -1,0 +1,39 @@
+/**
+ * The accompanist's hands: plays the chord of each frame on the synth, in the style that is chosen.
+ * The same for a take and for its replay.
+ */
+import { hits } from "./comping.js";
+import { framesPerBar } from "./performance.js";
+export class Accompaniment {
+    synth;
+    transport;
+    beatsPerBar;
+    style;
+    struck = 0;
+    sounds = false;
+    constructor(synth, transport, beatsPerBar, style) {
+        this.synth = synth;
+        this.transport = transport;
+        this.beatsPerBar = beatsPerBar;
+        this.style = style;
+    }
+    /**
+     * @param notes the chord of `frame`, none if it is silent
+     * @param onset whether it is struck in `frame`
+     * @param at audio time: the frame's start, or a little later
+     */
+    play(frame, notes, onset, at) {
+        if (onset || (this.sounds && notes.length === 0))
+            this.synth.rest(at);
+        if (onset)
+            this.struck = frame;
+        this.sounds = notes.length > 0;
+        const bar = framesPerBar(this.beatsPerBar);
+        const period = this.transport.timeOf(frame + 1) - this.transport.timeOf(frame);
+        const place = { age: frame - this.struck, frame: frame % bar, beatsPerBar: this.beatsPerBar };
+        for (const hit of hits(this.style, notes, place)) {
+            const start = at + hit.delay * period;
+            this.synth.strike(hit.pitch, hit.velocity, hit.bass, start, start + hit.length * period);
+        }
+    }
+}

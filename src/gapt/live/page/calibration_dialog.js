@@ -1,0 +1,53 @@
+/** The dialog in which the input offset is tapped. Owns its elements. */
+import { Calibration, TAPS } from "./calibration.js";
+import { element } from "./stage.js";
+export class CalibrationDialog {
+    onMeasured;
+    dialog = element("calibration");
+    says = element("calibration-says");
+    close = element("calibration-close");
+    field = element("tap-field");
+    calibration = null;
+    /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
+    constructor(onMeasured) {
+        this.onMeasured = onMeasured;
+        this.close.addEventListener("click", () => this.dialog.close());
+        this.dialog.addEventListener("close", () => {
+            this.calibration = null;
+        });
+        this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
+        this.dialog.addEventListener("keydown", (event) => {
+            const leaving = event.key === "Tab" || event.key === "Escape" || event.key === "Shift";
+            if (event.repeat || leaving || (event.target === this.close && !this.calibration))
+                return;
+            event.preventDefault();
+            this.tap(event.timeStamp);
+        });
+    }
+    get measuring() {
+        return this.calibration !== null;
+    }
+    open(synth) {
+        this.calibration = new Calibration(synth);
+        this.says.textContent = "Listen to a few clicks, then tap along.";
+        this.close.textContent = "Cancel";
+        this.dialog.showModal();
+        this.field.focus();
+    }
+    tick() {
+        this.calibration?.tick();
+    }
+    /** @param when as events carry it */
+    tap(when) {
+        if (!this.calibration)
+            return;
+        const offset = this.calibration.tap((performance.now() - when) / 1000);
+        this.says.textContent = `${this.calibration.taps} of ${TAPS}`;
+        if (offset === null)
+            return;
+        this.calibration = null;
+        this.says.textContent = this.onMeasured(offset);
+        this.close.textContent = "Done";
+        this.close.focus();
+    }
+}

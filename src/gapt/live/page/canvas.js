@@ -1,0 +1,52 @@
+/** A canvas that is as sharp as the screen, and the stage's colours as the style sheet has them. */
+import { chordHue } from "./names.js";
+export class Canvas {
+    element;
+    context;
+    /** CSS pixels. */
+    width = 0;
+    height = 0;
+    colours = null;
+    constructor(element) {
+        this.element = element;
+        this.context = element.getContext("2d");
+        new ResizeObserver(() => this.resize()).observe(element);
+        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+            this.colours = null;
+        });
+    }
+    get palette() {
+        return (this.colours ??= this.readPalette());
+    }
+    clear() {
+        this.context.globalAlpha = 1;
+        this.context.setLineDash([]);
+        this.context.clearRect(0, 0, this.width, this.height);
+    }
+    chordColour(name) {
+        const { lightness, chroma } = this.palette;
+        return `oklch(${lightness} ${chroma} ${chordHue(name)})`;
+    }
+    resize() {
+        const scale = devicePixelRatio || 1;
+        this.width = this.element.clientWidth;
+        this.height = this.element.clientHeight;
+        this.element.width = Math.round(this.width * scale);
+        this.element.height = Math.round(this.height * scale);
+        this.context.setTransform(scale, 0, 0, scale, 0, 0);
+    }
+    readPalette() {
+        const style = getComputedStyle(this.element);
+        const read = (name) => style.getPropertyValue(name).trim();
+        return {
+            line: read("--line"),
+            note: read("--melody"),
+            ink: read("--chord-ink"),
+            quiet: read("--quiet"),
+            background: read("--background"),
+            lightness: read("--chord-lightness"),
+            chroma: read("--chord-chroma"),
+            font: style.fontFamily,
+        };
+    }
+}

@@ -1,0 +1,154 @@
+/**
+ * The controls: their values, their names on screen, and what the browser remembers of them.
+ * Owns the elements; what they do is decided in `main`.
+ */
+import { STYLES } from "./comping.js";
+import { SOUNDS } from "./instruments.js";
+import { noteName } from "./names.js";
+import { element } from "./stage.js";
+const PREFIX = "gapt.";
+export class Controls {
+    start = element("start");
+    tempo = element("tempo");
+    tap = element("tap");
+    metre = element("metre");
+    listen = element("listen");
+    models = element("models");
+    temperature = element("temperature");
+    styles = [...document.querySelectorAll("input[name=style]")];
+    chordsOn = element("chords-on");
+    chordsSound = element("chords-sound");
+    chordsVolume = element("chords-volume");
+    melodyOn = element("melody-on");
+    melodySound = element("melody-sound");
+    melodyVolume = element("melody-volume");
+    metronome = element("metronome");
+    clickVolume = element("click-volume");
+    midi = element("midi");
+    midiPort = element("midi-port");
+    lookahead = element("lookahead");
+    commit = element("commit");
+    offset = element("offset");
+    calibrate = element("calibrate");
+    octaveDown = element("octave-down");
+    octaveUp = element("octave-up");
+    status = element("status");
+    constructor() {
+        for (const select of [this.chordsSound, this.melodySound]) {
+            select.replaceChildren(...SOUNDS.map((name) => new Option(name, name)));
+        }
+        for (const control of document.querySelectorAll("[data-keep]"))
+            this.remember(control);
+        for (const slider of [this.tempo, this.temperature, this.offset]) {
+            slider.addEventListener("input", () => this.showValue(slider));
+            this.showValue(slider);
+        }
+        // After a click the keyboard is for playing again; who tabs to a control stays on it.
+        element("controls").addEventListener("click", (event) => {
+            const focused = document.activeElement;
+            if (event.detail > 0 && focused instanceof HTMLElement && focused.tagName !== "SELECT") {
+                focused.blur();
+            }
+        });
+        for (const select of document.querySelectorAll("select")) {
+            select.addEventListener("change", () => select.blur());
+        }
+    }
+    get beatsPerBar() {
+        return Number(this.metre.value);
+    }
+    get style() {
+        return STYLES.find((style) => this.styles.some((s) => s.checked && s.value === style)) ?? "block";
+    }
+    get sounds() {
+        return { chords: this.chordsSound.value, melody: this.melodySound.value };
+    }
+    get volumes() {
+        const volume = (on, slider) => on ? slider.valueAsNumber / 100 : 0;
+        return {
+            chords: volume(this.chordsOn.checked, this.chordsVolume),
+            melody: volume(this.melodyOn.checked, this.melodyVolume),
+            click: volume(true, this.clickVolume),
+        };
+    }
+    setStatus(text, level) {
+        this.status.textContent = text;
+        this.status.dataset["level"] = level;
+    }
+    setPlaying(playing) {
+        this.start.textContent = playing ? "Stop" : "Start";
+        document.body.classList.toggle("playing", playing);
+    }
+    /** @param onChoose is told who is to play */
+    setModels(names, current, onChoose) {
+        const choices = names.map((name) => {
+            const label = document.createElement("label");
+            const radio = document.createElement("input");
+            const text = document.createElement("span");
+            Object.assign(radio, { type: "radio", name: "model", value: name, checked: name === current });
+            text.textContent = name;
+            radio.addEventListener("change", () => onChoose(name));
+            label.append(radio, text);
+            return label;
+        });
+        this.models.replaceChildren(...choices);
+    }
+    /** The model after the one that is chosen, as if it had been clicked. */
+    nextModel() {
+        const radios = [...this.models.querySelectorAll("input")];
+        const now = radios.findIndex((radio) => radio.checked);
+        radios[(now + 1) % radios.length]?.click();
+    }
+    set(slider, value) {
+        slider.value = String(value);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    setTemperature(value) {
+        this.temperature.value = String(value);
+        this.showValue(this.temperature);
+    }
+    showOffset(milliseconds) {
+        this.offset.value = String(Math.round(milliseconds));
+        this.showValue(this.offset);
+    }
+    setOctave(base) {
+        element("octave").textContent = noteName(base);
+    }
+    setMidiPorts(names) {
+        const { midiPort } = this;
+        const chosen = midiPort.value;
+        this.midi.textContent = names.length ? `${names.length} connected` : "Plug one in";
+        const known = chosen && !names.includes(chosen) ? [...names, chosen] : names;
+        midiPort.replaceChildren(new Option("all", ""), ...known.map((name) => new Option(name, name)));
+        midiPort.value = chosen;
+        element("midi-choice").hidden = known.length === 0;
+    }
+    showValue(slider) {
+        const unit = slider === this.offset ? " ms" : "";
+        element(`${slider.id}-value`).textContent = slider.value + unit;
+    }
+    /** A control with `data-keep` is as it was left when the page opens again. */
+    remember(control) {
+        const radio = control instanceof HTMLInputElement && control.type === "radio";
+        const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
+        const key = PREFIX + (radio ? control.name : control.id);
+        const kept = localStorage.getItem(key);
+        if (kept !== null) {
+            if (radio)
+                control.checked = control.value === kept;
+            else if (checkbox)
+                control.checked = kept === "true";
+            else if (isOffered(control, kept))
+                control.value = kept;
+        }
+        control.addEventListener("change", () => {
+            localStorage.setItem(key, checkbox ? String(control.checked) : control.value);
+        });
+    }
+}
+/** An option that an older version offered may be gone. */
+function isOffered(control, value) {
+    if (control instanceof HTMLInputElement)
+        return true;
+    return [...control.options].some((option) => option.value === value);
+}

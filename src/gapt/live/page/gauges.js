@@ -1,0 +1,28 @@
+/**
+ * Two numbers about the last bars: how well the chords fit the melody, and how varied they are.
+ * The first is `harmony` of `gapt.evaluation.measures`, the second the exponential of its
+ * `chord_entropy`. Pure.
+ */
+const BARS = 4;
+export function gauges(frames, framesPerBar) {
+    let hits = 0;
+    let both = 0;
+    let sounding = 0;
+    const shares = new Map();
+    for (const { melody, name, notes } of frames.slice(-BARS * framesPerBar)) {
+        if (name === null)
+            continue;
+        sounding++;
+        shares.set(name, (shares.get(name) ?? 0) + 1);
+        const pitch = melody?.pitch ?? null;
+        if (pitch === null)
+            continue;
+        both++;
+        if (notes.some((note) => note % 12 === pitch % 12))
+            hits++;
+    }
+    let entropy = 0;
+    for (const count of shares.values())
+        entropy -= (count / sounding) * Math.log(count / sounding);
+    return { fit: both ? hits / both : null, variety: sounding ? Math.exp(entropy) : 0 };
+}

@@ -1,0 +1,37 @@
+/** Past takes, kept in this browser (IndexedDB) and nowhere else. Knows nothing of what they hold. */
+const STORE = "takes";
+const KEPT = 200;
+export class Shelf {
+    database;
+    constructor() {
+        const opening = indexedDB.open("gapt", 1);
+        opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
+        this.database = result(opening);
+        this.database.catch(() => undefined); // who asks for a take learns it
+    }
+    /** Newest first. */
+    async all() {
+        const takes = await this.run("readonly", (store) => store.getAll());
+        return takes.reverse();
+    }
+    /** Keep a take, or more of it; of very many, the oldest go. */
+    async keep(take) {
+        await this.run("readwrite", (store) => store.put(take));
+        const began = await this.run("readonly", (store) => store.getAllKeys());
+        for (const old of began.slice(0, -KEPT))
+            await this.run("readwrite", (store) => store.delete(old));
+    }
+    async remove(began) {
+        await this.run("readwrite", (store) => store.delete(began));
+    }
+    async run(mode, act) {
+        const database = await this.database;
+        return result(act(database.transaction(STORE, mode).objectStore(STORE)));
+    }
+}
+function result(request) {
+    return new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+}

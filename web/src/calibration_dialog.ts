@@ -1,0 +1,56 @@
+/** The dialog in which the input offset is tapped. Owns its elements. */
+
+import { Calibration, TAPS } from "./calibration.js";
+import { element } from "./stage.js";
+import type { Synth } from "./synth.js";
+
+export class CalibrationDialog {
+  private readonly dialog = element<HTMLDialogElement>("calibration");
+  private readonly says = element("calibration-says");
+  private readonly close = element<HTMLButtonElement>("calibration-close");
+  private readonly field = element<HTMLButtonElement>("tap-field");
+  private calibration: Calibration | null = null;
+
+  /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
+  constructor(private readonly onMeasured: (offset: number) => string) {
+    this.close.addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("close", () => {
+      this.calibration = null;
+    });
+    this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
+    this.dialog.addEventListener("keydown", (event) => {
+      const leaving = event.key === "Tab" || event.key === "Escape" || event.key === "Shift";
+      if (event.repeat || leaving || (event.target === this.close && !this.calibration)) return;
+      event.preventDefault();
+      this.tap(event.timeStamp);
+    });
+  }
+
+  get measuring(): boolean {
+    return this.calibration !== null;
+  }
+
+  open(synth: Synth): void {
+    this.calibration = new Calibration(synth);
+    this.says.textContent = "Listen to a few clicks, then tap along.";
+    this.close.textContent = "Cancel";
+    this.dialog.showModal();
+    this.field.focus();
+  }
+
+  tick(): void {
+    this.calibration?.tick();
+  }
+
+  /** @param when as events carry it */
+  tap(when: number): void {
+    if (!this.calibration) return;
+    const offset = this.calibration.tap((performance.now() - when) / 1000);
+    this.says.textContent = `${this.calibration.taps} of ${TAPS}`;
+    if (offset === null) return;
+    this.calibration = null;
+    this.says.textContent = this.onMeasured(offset);
+    this.close.textContent = "Done";
+    this.close.focus();
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The controls: their values, their names on screen, and what the browser remembers of them.
+ * Owns the elements; what they do is decided in `main`.
+ */
+
+import { STYLES, type Style } from "./comping.js";
+import { SOUNDS, type Sound } from "./instruments.js";
+import { noteName } from "./names.js";
+import { element } from "./stage.js";
+
+export type Level = "wait" | "good" | "bad";
+
+type Control = HTMLInputElement | HTMLSelectElement;
+
+const PREFIX = "gapt.";
+
+export class Controls {
+  readonly start = element<HTMLButtonElement>("start");
+  readonly tempo = element<HTMLInputElement>("tempo");
+  readonly tap = element<HTMLButtonElement>("tap");
+  readonly metre = element<HTMLSelectElement>("metre");
+  readonly listen = element<HTMLSelectElement>("listen");
+  readonly models = element("models");
+  readonly temperature = element<HTMLInputElement>("temperature");
+  readonly styles = [...document.querySelectorAll<HTMLInputElement>("input[name=style]")];
+  readonly chordsOn = element<HTMLInputElement>("chords-on");
+  readonly chordsSound = element<HTMLSelectElement>("chords-sound");
+  readonly chordsVolume = element<HTMLInputElement>("chords-volume");
+  readonly melodyOn = element<HTMLInputElement>("melody-on");
+  readonly melodySound = element<HTMLSelectElement>("melody-sound");
+  readonly melodyVolume = element<HTMLInputElement>("melody-volume");
+  readonly metronome = element<HTMLInputElement>("metronome");
+  readonly clickVolume = element<HTMLInputElement>("click-volume");
+  readonly midi = element<HTMLButtonElement>("midi");
+  readonly midiPort = element<HTMLSelectElement>("midi-port");
+  readonly lookahead = element<HTMLSelectElement>("lookahead");
+  readonly commit = element<HTMLSelectElement>("commit");
+  readonly offset = element<HTMLInputElement>("offset");
+  readonly calibrate = element<HTMLButtonElement>("calibrate");
+  readonly octaveDown = element<HTMLButtonElement>("octave-down");
+  readonly octaveUp = element<HTMLButtonElement>("octave-up");
+  private readonly status = element("status");
+
+  constructor() {
+    for (const select of [this.chordsSound, this.melodySound]) {
+      select.replaceChildren(...SOUNDS.map((name) => new Option(name, name)));
+    }
+    for (const control of document.querySelectorAll<Control>("[data-keep]")) this.remember(control);
+    for (const slider of [this.tempo, this.temperature, this.offset]) {
+      slider.addEventListener("input", () => this.showValue(slider));
+      this.showValue(slider);
+    }
+    // After a click the keyboard is for playing again; who tabs to a control stays on it.
+    element("controls").addEventListener("click", (event) => {
+      const focused = document.activeElement;
+      if (event.detail > 0 && focused instanceof HTMLElement && focused.tagName !== "SELECT") {
+        focused.blur();
+      }
+    });
+    for (const select of document.querySelectorAll("select")) {
+      select.addEventListener("change", () => select.blur());
+    }
+  }
+
+  get beatsPerBar(): number {
+    return Number(this.metre.value);
+  }
+
+  get style(): Style {
+    return STYLES.find((style) => this.styles.some((s) => s.checked && s.value === style)) ?? "block";
+  }
+
+  get sounds(): { chords: Sound; melody: Sound } {
+    return { chords: this.chordsSound.value as Sound, melody: this.melodySound.value as Sound };
+  }
+
+  get volumes(): { chords: number; melody: number; click: number } {
+    const volume = (on: boolean, slider: HTMLInputElement): number =>
+      on ? slider.valueAsNumber / 100 : 0;
+    return {
+      chords: volume(this.chordsOn.checked, this.chordsVolume),
+      melody: volume(this.melodyOn.checked, this.melodyVolume),
+      click: volume(true, this.clickVolume),
+    };
+  }
+
+  setStatus(text: string, level: Level): void {
+    this.status.textContent = text;
+    this.status.dataset["level"] = level;
+  }
+
+  setPlaying(playing: boolean): void {
+    this.start.textContent = playing ? "Stop" : "Start";
+    document.body.classList.toggle("playing", playing);
+  }
+
+  /** @param onChoose is told who is to play */
+  setModels(names: readonly string[], current: string, onChoose: (name: string) => void): void {
+    const choices = names.map((name) => {
+      const label = document.createElement("label");
+      const radio = document.createElement("input");
+      const text = document.createElement("span");
+      Object.assign(radio, { type: "radio", name: "model", value: name, checked: name === current });
+      text.textContent = name;
+      radio.addEventListener("change", () => onChoose(name));
+      label.append(radio, text);
+      return label;
+    });
+    this.models.replaceChildren(...choices);
+  }
+
+  /** The model after the one that is chosen, as if it had been clicked. */
+  nextModel(): void {
+    const radios = [...this.models.querySelectorAll("input")];
+    const now = radios.findIndex((radio) => radio.checked);
+    radios[(now + 1) % radios.length]?.click();
+  }
+
+  set(slider: HTMLInputElement, value: number): void {
+    slider.value = String(value);
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  setTemperature(value: number): void {
+    this.temperature.value = String(value);
+    this.showValue(this.temperature);
+  }
+
+  showOffset(milliseconds: number): void {
+    this.offset.value = String(Math.round(milliseconds));
+    this.showValue(this.offset);
+  }
+
+  setOctave(base: number): void {
+    element("octave").textContent = noteName(base);
+  }
+
+  setMidiPorts(names: readonly string[]): void {
+    const { midiPort } = this;
+    const chosen = midiPort.value;
+    this.midi.textContent = names.length ? `${names.length} connected` : "Plug one in";
+    const known = chosen && !names.includes(chosen) ? [...names, chosen] : names;
+    midiPort.replaceChildren(new Option("all", ""), ...known.map((name) => new Option(name, name)));
+    midiPort.value = chosen;
+    element("midi-choice").hidden = known.length === 0;
+  }
+
+  private showValue(slider: HTMLInputElement): void {
+    const unit = slider === this.offset ? " ms" : "";
+    element(`${slider.id}-value`).textContent = slider.value + unit;
+  }
+
+  /** A control with `data-keep` is as it was left when the page opens again. */
+  private remember(control: Control): void {
+    const radio = control instanceof HTMLInputElement && control.type === "radio";
+    const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
+    const key = PREFIX + (radio ? control.name : control.id);
+    const kept = localStorage.getItem(key);
+    if (kept !== null) {
+      if (radio) control.checked = control.value === kept;
+      else if (checkbox) control.checked = kept === "true";
+      else if (isOffered(control, kept)) control.value = kept;
+    }
+    control.addEventListener("change", () => {
+      localStorage.setItem(key, checkbox ? String(control.checked) : control.value);
+    });
+  }
+}
+
+/** An option that an older version offered may be gone. */
+function isOffered(control: Control, value: string): boolean {
+  if (control instanceof HTMLInputElement) return true;
+  return [...control.options].some((option) => option.value === value);
+}

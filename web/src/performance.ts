@@ -1,0 +1,75 @@
+/**
+ * What a take is, played or replayed: notes and chords in positions, sixteenth-note frames from the
+ * first downbeat on. What the stage shows, what is kept, and what is exported.
+ */
+
+import { FRAMES_PER_BEAT, type Tempo } from "./clock.js";
+import type { Chord } from "./protocol.js";
+
+/** A chord as it sounded: from `frame` until the next one; a null name is silence. */
+export interface ShownChord {
+  frame: number;
+  name: string | null;
+  /** MIDI pitches, the bass first. */
+  notes: readonly number[];
+}
+
+/** A note as it was really played, in positions. */
+export interface PlayedNote {
+  pitch: number;
+  /** 0 to 1 */
+  velocity: number;
+  from: number;
+  /** null while it sounds */
+  to: number | null;
+}
+
+/** From `frame` on, `model` decided. */
+export interface Cue {
+  frame: number;
+  model: string;
+}
+
+/** What the stage can show. */
+export interface Performance {
+  readonly beatsPerBar: number;
+  readonly chords: readonly ShownChord[];
+  readonly played: readonly PlayedNote[];
+  readonly cues: readonly Cue[];
+  /** Frames from the first downbeat on in which the accompanist only listens. */
+  readonly listen: number;
+  /** Of what is heard now; negative in the count-in. */
+  position(): number;
+  /** What is known of the chords from `frame` on. */
+  coming(frame: number): readonly Chord[];
+  /** Chords of frames before this one are final. */
+  readonly committed: number;
+}
+
+/** A take as it is kept and exported. */
+export interface Recording {
+  format: "gapt take";
+  version: 1;
+  /** When it began, ISO 8601; also its key. */
+  began: string;
+  framesPerBeat: number;
+  beatsPerBar: number;
+  /** How many frames it lasted. */
+  frames: number;
+  tempos: Tempo[];
+  cues: Cue[];
+  notes: PlayedNote[];
+  chords: ShownChord[];
+}
+
+export function framesPerBar(beatsPerBar: number): number {
+  return FRAMES_PER_BEAT * beatsPerBar;
+}
+
+/** Seconds that a recording lasts. */
+export function duration({ tempos, frames }: Recording): number {
+  return tempos.reduce((seconds, { frame, bpm }, i) => {
+    const end = Math.min(frames, tempos[i + 1]?.frame ?? frames);
+    return seconds + (Math.max(0, end - Math.max(0, frame)) * 60) / bpm / FRAMES_PER_BEAT;
+  }, 0);
+}

@@ -1,0 +1,112 @@
+/** The piano on the page: its keys, where they lie, and which are lit. Knows no sound. */
+
+import { KEY_CODES } from "./input.js";
+import { noteName } from "./names.js";
+
+const BLACK = new Set([1, 3, 6, 8, 10]);
+const MIN_KEY_WIDTH = 30;
+
+/** Where a key lies, as shares of the piano's width. */
+export interface Column {
+  left: number;
+  width: number;
+}
+
+export class Piano {
+  private readonly keys = new Map<number, HTMLElement>();
+  private readonly columns = new Map<number, Column>();
+  private readonly pressed = new Set<number>();
+  private letters: string[] = [..."AWSEDFTGYHUJKOLP;'"];
+  private base = 60;
+  private chord: readonly number[] = [];
+
+  constructor(readonly element: HTMLElement) {
+    new ResizeObserver(() => this.lay()).observe(element);
+    void this.readLetters();
+  }
+
+  /** @param base MIDI pitch of the computer keyboard's A */
+  setOctave(base: number): void {
+    this.base = base;
+    this.lay();
+  }
+
+  setPressed(pitch: number, down: boolean): void {
+    if (down) this.pressed.add(pitch);
+    else this.pressed.delete(pitch);
+    this.keys.get(pitch)?.classList.toggle("pressed", down);
+  }
+
+  lightChord(notes: readonly number[]): void {
+    for (const pitch of this.chord) this.keys.get(pitch)?.classList.remove("chord");
+    for (const pitch of notes) this.keys.get(pitch)?.classList.add("chord");
+    this.chord = notes;
+  }
+
+  /** Null if the piano has no such key. */
+  column(pitch: number): Column | null {
+    return this.columns.get(pitch) ?? null;
+  }
+
+  /** As many keys as fit: the eighteen of the computer's keyboard, or two to four octaves. */
+  private lay(): void {
+    const room = Math.floor(this.element.clientWidth / MIN_KEY_WIDTH);
+    const [first, last] =
+      room >= 29 ? [this.base - 24, this.base + 24]
+      : room >= 22 ? [this.base - 12, this.base + 24]
+      : room >= 15 ? [this.base, this.base + 24]
+      : [this.base, this.base + 17];
+    this.keys.clear();
+    this.columns.clear();
+    const whites = [];
+    const blacks = [];
+    let count = 0;
+    for (let pitch = first; pitch <= last; pitch++) if (!BLACK.has(pitch % 12)) count++;
+    let white = 0;
+    for (let pitch = first; pitch <= last; pitch++) {
+      const black = BLACK.has(pitch % 12);
+      const key = document.createElement("button");
+      key.type = "button";
+      key.tabIndex = -1; // the keyboard plays by letters; a hundred stops of Tab would only bar the way
+      key.dataset["pitch"] = String(pitch);
+      key.setAttribute("aria-label", noteName(pitch));
+      key.className = black ? "black" : "white";
+      const letter = this.letters[pitch - this.base];
+      if (letter) {
+        const print = document.createElement("span");
+        print.className = "letter";
+        print.textContent = letter;
+        key.append(print);
+      }
+      if (this.pressed.has(pitch)) key.classList.add("pressed");
+      if (this.chord.includes(pitch)) key.classList.add("chord");
+      const width = (black ? 0.62 : 1) / count;
+      const left = black ? white / count - width / 2 : white / count;
+      this.columns.set(pitch, { left, width });
+      if (black) {
+        key.style.left = `${(100 * white) / count}%`;
+        key.style.width = `${100 * width}%`;
+        blacks.push(key);
+      } else {
+        white++;
+        whites.push(key);
+      }
+      this.keys.set(pitch, key);
+    }
+    this.element.replaceChildren(...whites, ...blacks);
+  }
+
+  /** The letters printed on this keyboard's keys, where the browser tells. */
+  private async readLetters(): Promise<void> {
+    const keyboard = (navigator as { keyboard?: { getLayoutMap(): Promise<Map<string, string>> } })
+      .keyboard;
+    try {
+      const layout = await keyboard?.getLayoutMap();
+      if (!layout?.size) return;
+      this.letters = KEY_CODES.map((code, i) => layout.get(code)?.toUpperCase() ?? this.letters[i]!);
+      this.lay();
+    } catch {
+      // Not told: keep those of the US layout.
+    }
+  }
+}
