@@ -164,6 +164,9 @@ def _accompany(
     )
 
 
+_SPLITS = ("test", "ood")
+_SCENARIOS = ("cold", "primed", "perturbed", "long")
+
 CorpusFolder = Annotated[Path, typer.Option("--corpus", help="What 'gapt data prepare' wrote.")]
 
 
@@ -232,10 +235,14 @@ def _reproduce(
     ] = "realchords,gapt-no-adv,gapt",
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
+    scenario: Annotated[
+        str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
+    ] = "cold,perturbed",
     songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
 ) -> None:
     """Train every stage of every system, and evaluate them all; goes on where it was cut off."""
-    splits = _choices("--split", split, ("test", "ood"))
+    splits = _choices("--split", split, _SPLITS)
+    scenarios = _choices("--scenario", scenario, _SCENARIOS)
     numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.training.reproduce import SYSTEMS, reproduce
@@ -247,6 +254,7 @@ def _reproduce(
         systems=_choices("--systems", systems, SYSTEMS),
         seeds=numbers,
         splits=splits,
+        scenarios=scenarios,
         songs=songs,
     )
 
@@ -300,8 +308,8 @@ def _evaluate(
         if not (name and path):
             raise UserError(f"--system takes NAME=PATH, e.g. --system mle=runs/mle; not '{item}'")
         systems.setdefault(name, []).append(Path(path))
-    splits = _choices("--split", split, ("test", "ood"))
-    scenarios = _choices("--scenario", scenario, ("cold", "primed", "perturbed", "long"))
+    splits = _choices("--split", split, _SPLITS)
+    scenarios = _choices("--scenario", scenario, _SCENARIOS)
     numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.evaluation.evaluate import evaluate

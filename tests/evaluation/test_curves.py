@@ -39,9 +39,9 @@ def test_runs_are_drawn_side_by_side(run, tmp_path):
 
 
 def test_what_cannot_be_drawn_is_told(run, tmp_path):
-    with pytest.raises(UserError, match="holds no run: there is no metrics.csv"):
+    with pytest.raises(UserError, match="holds no run: there is no"):
         plot([tmp_path], tmp_path / "curves.png")
-    with pytest.raises(UserError, match="end its name in .png"):
+    with pytest.raises(UserError, match="is no picture"):
         plot([run], tmp_path / "curves.doc")
     (run / "metrics.csv").write_text("step,name,value\n")
     with pytest.raises(UserError, match="have logged nothing yet"):

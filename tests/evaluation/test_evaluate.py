@@ -22,7 +22,7 @@ from gapt.music.frames import CHORDS, SILENCE
 @pytest.fixture
 def options(networks):
     return {
-        "systems": {"untrained": networks / "policy.safetensors"},
+        "systems": {"untrained": [networks / "policy.safetensors"]},
         "anchor": networks / "anchor.safetensors",
         "judges": networks / "judges",
         "splits": ["test"],
@@ -84,7 +84,7 @@ def test_a_player_that_never_plays_is_told_so(options, policy, tunes, tmp_path):
         mute.chord_head.linear.bias[SILENCE] = 1e3
     header = Header(model="policy", config=msgspec.to_builtins(mute.config))
     save(tmp_path / "mute.safetensors", header, mute.state_dict())
-    options |= {"systems": {"mute": tmp_path / "mute.safetensors"}, "songs": 1, "seeds": [0]}
+    options |= {"systems": {"mute": [tmp_path / "mute.safetensors"]}, "songs": 1, "seeds": [0]}
     evaluate(corpus=Corpus.load(tunes), out=tmp_path, **options)
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     figures = {row["measure"]: row["mean"] for row in rows if row["system"] == "mute"}

@@ -1,7 +1,5 @@
 """Recipes: only what differs is said, and a typo is named."""
 
-from pathlib import Path
-
 import pytest
 
 from gapt.errors import UserError
@@ -11,10 +9,9 @@ from gapt.training.recipes import (
     DISCRIMINATIVE_RECIPES,
     POLICY_RECIPES,
     POST_TRAINING_RECIPES,
+    RECIPES,
     load_recipe,
 )
-
-RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def written(tmp_path, text):

@@ -7,8 +7,8 @@ Lets them play, and turns measures into rows. `gapt.evaluation.scenarios` says w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.diversity import diversity_judge, embed, vendi
 from gapt.evaluation.listening import render
-from gapt.evaluation.measures import MEASURES, Measure, Play, onset_emd, ratio
+from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
 from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, Chapter, write
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.anchor import Anchor
@@ -36,7 +36,7 @@ Player = Policy | Anchor
 
 
 def evaluate(
-    systems: Mapping[str, Path],
+    systems: Mapping[str, Sequence[Path]],
     corpus: Corpus,
     out: Path,
     *,
@@ -52,12 +52,14 @@ def evaluate(
     """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
 
     The songs' own chords and the anchor stand beside them. In a scenario every system hears the
-    same songs. A row's `mean` and `std` are over seeds. `low` and `high` are as far from the mean
-    as the middle 95 % of a bootstrap over songs reach from their own mean: for a bootstrap leaves
-    songs out, and so lowers counts and entropies by itself.
+    same songs. A row's `mean` and `std` are over a system's runs and the seeds of the sampling.
+    `low` and `high` are as far from the mean as the middle 95 % of a bootstrap over songs reach
+    from their own mean: for a bootstrap leaves songs out, and so lowers counts and entropies by
+    itself.
 
     Args:
-        systems: policies by the names to give them: runs, checkpoints, or names of shipped models.
+        systems: policies by the names to give them: runs, checkpoints, or names of shipped models;
+            several are runs of one system, say with other seeds.
         anchor: the offline anchor, likewise.
         judges: the folder of the judge that measures diversity.
         splits, scenarios: of the corpus; of `SCENARIOS`.
@@ -67,8 +69,8 @@ def evaluate(
     Raises:
         UserError: a network cannot be loaded, or a split has no songs that a scenario can use.
     """
-    players: dict[str, Player] = {ANCHOR: _load_anchor(anchor)}
-    players |= {name: load_policy(path) for name, path in systems.items()}
+    players: dict[str, list[Player]] = {ANCHOR: [_load_anchor(anchor)]}
+    players |= {name: [load_policy(path) for path in runs] for name, runs in systems.items()}
     judge_name, judge = diversity_judge(judges)
     chapters = []
     for split in splits:
@@ -79,10 +81,11 @@ def evaluate(
             scene = SCENARIOS[scenario]
             whole = scene.play(available, songs)
             plays = {GROUND_TRUTH: [scene.measured(whole)]}
-            for name, player in players.items():
+            for name, runs in players.items():
+                turns = list(product(runs, seeds))
                 plays[name] = [
                     scene.measured(simulate(player, whole, scene.given, seed, temperature))
-                    for seed in track(seeds, f"{name}, {scenario}, {split}", transient=True)
+                    for player, seed in track(turns, f"{name}, {scenario}, {split}", transient=True)
                 ]
             measures = {
                 **MEASURES,
@@ -94,13 +97,16 @@ def evaluate(
                 "seeds": list(seeds),
             }  # fmt: skip
             rows = []
-            for name, by_seed in plays.items():
-                found = _figures(measures, by_seed)
+            for name, played in plays.items():
+                found = [
+                    _figures(measure, reduce, [statistics(play) for play in played])
+                    for measure, (statistics, reduce) in measures.items()
+                ]
                 if name in players:
-                    nll = Measure(partial(_nll_statistics, players[name], scene.given), ratio)
-                    found += _figures({"nll": nll}, [whole])
+                    nll = [_nll_statistics(run, scene.given, whole) for run in players[name]]
+                    found.append(_figures("nll", ratio, nll))
                 rows += [{"system": name, **about, **figures} for figures in found]
-            embeddings = {name: embed(judge, by_seed[0]) for name, by_seed in plays.items()}
+            embeddings = {name: embed(judge, played[0]) for name, played in plays.items()}
             chapters.append(Chapter(split, scenario, rows, plays, embeddings))
             render(out / "audio" / f"{split}-{scenario}", plays, audio)
     judge_file = find_judges(judges)[judge_name].read_bytes()
@@ -142,34 +148,37 @@ def _nll_statistics(player: Player, given: int, truth: Play) -> np.ndarray:
     return torch.cat(parts).numpy().astype(float)
 
 
-def _figures(measures: Mapping[str, Measure], plays: Sequence[Play]) -> list[dict[str, Any]]:
-    """Each measure's mean and deviation over plays, one a seed, and its bootstrap over songs.
+def _figures(
+    measure: str,
+    reduce: Callable[[np.ndarray], np.ndarray],
+    statistics: Sequence[np.ndarray],
+) -> dict[str, Any]:
+    """A measure's mean and deviation over plays, and its bootstrap over the songs of the first.
 
     None where there is nothing to measure.
+
+    Args:
+        measure: its name.
+        reduce: see `Measure`.
+        statistics: [S, K] of each play; see `Measure`.
     """
-    figures = []
-    songs = len(plays[0].chords)
+    songs = len(statistics[0])
     rng = np.random.default_rng(0)
     picks = rng.multinomial(songs, np.full(songs, 1 / songs), size=_RESAMPLES)
-    for name, measure in measures.items():
-        statistics = [measure.statistics(play) for play in plays]
-        by_seed = np.array([measure.reduce(part.sum(0)) for part in statistics])
-        resampled = measure.reduce(picks @ statistics[0])
-        resampled = resampled[~np.isnan(resampled)]
-        low, high = np.nan, np.nan
-        if len(resampled):
-            moved = by_seed.mean() + resampled - resampled.mean()
-            low, high = np.percentile(moved, [2.5, 97.5]).clip(min=0)  # no measure is negative
-        figures.append(
-            {
-                "measure": name,
-                "mean": _number(by_seed.mean()),
-                "std": _number(by_seed.std(ddof=1)) if len(by_seed) > 1 else 0.0,
-                "low": _number(low),
-                "high": _number(high),
-            }
-        )
-    return figures
+    by_play = np.array([reduce(part.sum(0)) for part in statistics])
+    resampled = reduce(picks @ statistics[0])
+    resampled = resampled[~np.isnan(resampled)]
+    low, high = np.nan, np.nan
+    if len(resampled):
+        moved = by_play.mean() + resampled - resampled.mean()
+        low, high = np.percentile(moved, [2.5, 97.5]).clip(min=0)  # no measure is negative
+    return {
+        "measure": measure,
+        "mean": _number(by_play.mean()),
+        "std": _number(by_play.std(ddof=1)) if len(by_play) > 1 else 0.0,
+        "low": _number(low),
+        "high": _number(high),
+    }
 
 
 def _number(value: float) -> float | None:

@@ -11,7 +11,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,12 +165,13 @@ def _report(rows: list[Row], curves: list[Row]) -> str:
     text += ["Mean scores as true chords are made worse (windows of 128 frames):\n"]
     for curve in curves:
         scores = curve["scores"]
-        rises = [
-            f"{after:g}"
-            for after, (low, high) in zip(curve["amounts"][1:], pairwise(scores), strict=True)
-            if high >= low
-        ]
-        verdict = f"does not fall at {', '.join(rises)}" if rises else "falls at every step"
+        steps = zip(curve["amounts"][1:], np.diff(scores), strict=True)
+        rises = {f"{amount:g}": step for amount, step in steps if step >= 0}
+        verdict = "falls at every step"
+        if rises:
+            verdict = (
+                f"does not fall at {', '.join(rises)}: rises by up to {max(rises.values()):.3f}"
+            )
         amounts = f"{curve['amounts'][0]:g} to {curve['amounts'][-1]:g}"
         listed = ", ".join(f"{score:.3f}" for score in scores)
         text.append(

@@ -272,6 +272,9 @@ POST_TRAINING_RECIPES = {
 }
 """GAPT. `paper` has the learning rates of the authors' released settings."""
 
+RECIPES = Path(__file__).parents[1] / "recipes"
+"""The folder of our own recipes."""
+
 R = TypeVar("R", bound=Recipe)
 
 

@@ -1,0 +1,131 @@
+"""`gapt reproduce`: every stage of every system in order, then the evaluation of them all.
+
+What is done is skipped and what was cut off goes on, so the same command may be given until it
+ends. A folder a run, beside `evaluation`:
+
+    mle  recover  anchor  judges/contrastive-0 ...  gapt-0  gapt-1 ...
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gapt.corpora.store import Corpus
+from gapt.evaluation.evaluate import evaluate
+from gapt.models.checkpoint import load
+from gapt.training.judge import train_contrastive, train_discriminative
+from gapt.training.post import post_train
+from gapt.training.pretrain import train_anchor, train_policy
+from gapt.training.recipes import (
+    ANCHOR_RECIPES,
+    CONTRASTIVE_RECIPES,
+    DISCRIMINATIVE_RECIPES,
+    POLICY_RECIPES,
+    POST_TRAINING_RECIPES,
+    RECIPES,
+    load_recipe,
+)
+
+SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-dxy", "grpo", "grpo-adv")
+"""The post-trained systems, the most telling ones first."""
+
+
+class Stage(NamedTuple):
+    """One run: its folder's name, its recipe, and what trains it."""
+
+    name: str
+    recipe: Any
+    train: Callable[..., None]
+
+
+def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int]) -> list[Stage]:
+    """All runs of a reproduction into `out`, each after those that it starts from."""
+
+    def stage(
+        name: str,
+        recipe: str,
+        presets: Mapping[str, Any],
+        train: Callable[..., None],
+        **changes: Any,
+    ) -> Stage:
+        loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", presets)
+        return Stage(name, msgspec.structs.replace(loaded, **changes), train)
+
+    runs = [stage("mle", "policy", POLICY_RECIPES, train_policy)]
+    if (RECIPES / f"policy-recover-{preset}.yaml").exists():
+        mle = str(out / "mle")
+        runs.append(stage("recover", "policy-recover", POLICY_RECIPES, train_policy, start=mle))
+    runs.append(stage("anchor", "anchor", ANCHOR_RECIPES, train_anchor))
+    for seed in (0, 1):
+        for kind, presets, train in (
+            ("discriminative", DISCRIMINATIVE_RECIPES, train_discriminative),
+            ("contrastive", CONTRASTIVE_RECIPES, train_contrastive),
+        ):
+            for judge in (kind, f"{kind}-rhythm"):
+                runs.append(stage(f"judges/{judge}-{seed}", judge, presets, train, seed=seed))
+    for system in systems:
+        for seed in seeds:
+            run = stage(f"{system}-{seed}", f"rl/{system}", POST_TRAINING_RECIPES, post_train)
+            paths = {
+                "start": str(out / run.recipe.start),
+                "anchor": str(out / "anchor"),
+                "judges": str(out / "judges"),
+            }
+            runs.append(
+                run._replace(recipe=msgspec.structs.replace(run.recipe, seed=seed, **paths))
+            )
+    return runs
+
+
+def reproduce(
+    preset: str,
+    corpus: Corpus,
+    out: Path,
+    *,
+    systems: Sequence[str],
+    seeds: Sequence[int],
+    splits: Sequence[str],
+    scenarios: Sequence[str],
+    songs: int,
+) -> None:
+    """Train all that is not yet trained below `out`, and evaluate it into `out/evaluation`.
+
+    Raises:
+        UserError: see the stages and `evaluate`.
+    """
+    runs = stages(preset, out, systems, seeds)
+    for number, run in enumerate(runs, start=1):
+        folder = out / run.name
+        done = steps_done(folder)
+        print(f"{number}/{len(runs)} {run.name}: {done} of {run.recipe.steps} updates made")
+        if done == 0 and folder.exists():
+            shutil.rmtree(folder)  # cut off before its first checkpoint
+        if done < run.recipe.steps:
+            run.train(run.recipe, corpus, folder, resume=done > 0)
+    players: dict[str, list[Path]] = {
+        name: [out / name] for name in ("mle", "recover") if (out / name).exists()
+    }
+    players |= {system: [out / f"{system}-{seed}" for seed in seeds] for system in systems}
+    evaluate(
+        players,
+        corpus,
+        out / "evaluation",
+        anchor=out / "anchor",
+        judges=out / "judges",
+        splits=splits,
+        scenarios=scenarios,
+        songs=songs,
+        seeds=(0,),
+        temperature=0.99,
+    )
+
+
+def steps_done(folder: Path) -> int:
+    """How many updates a run's last checkpoint has seen; 0 without one."""
+    last = folder / "last.safetensors"
+    return load(last)[0].step if last.exists() else 0

@@ -1,0 +1,60 @@
+"""One command trains every stage of every system, goes on, and compares them."""
+
+import json
+
+import msgspec
+import pytest
+
+from gapt.corpora.store import Corpus
+from gapt.training import reproduce as module
+from gapt.training.reproduce import reproduce, stages, steps_done
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Every stage at a few updates, for time."""
+
+    def few(preset, out, systems, seeds):
+        return [
+            run._replace(recipe=msgspec.structs.replace(run.recipe, steps=3, validate_every=2))
+            for run in stages(preset, out, systems, seeds)
+        ]
+
+    monkeypatch.setattr(module, "stages", few)
+
+
+def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
+    options = {
+        "systems": ["gapt-no-adv", "gapt"], "seeds": [0, 1], "splits": ["test"],
+        "scenarios": ["cold"], "songs": 2,
+    }  # fmt: skip
+    out, corpus = tmp_path / "study", Corpus.load(tunes)
+    reproduce("tiny", corpus, out, **options)
+    runs = ["mle", "anchor", *(f"judges/{kind}-{rhythm}{seed}"
+            for kind in ("contrastive", "discriminative")
+            for rhythm in ("", "rhythm-") for seed in (0, 1))]  # fmt: skip
+    runs += ["gapt-no-adv-0", "gapt-no-adv-1", "gapt-0", "gapt-1"]
+    assert all(steps_done(out / run) == 3 for run in runs)
+    rows = json.loads((out / "evaluation" / "results.json").read_text())["rows"]
+    assert {row["system"] for row in rows} == {
+        "ground truth", "anchor (sees the future)", "mle", "gapt-no-adv", "gapt"
+    }  # fmt: skip
+
+    # A run that was cut off before its first checkpoint is made again, the others are not.
+    before = {run: (out / run / "last.safetensors").stat().st_mtime_ns for run in runs}
+    (out / "gapt-1" / "last.safetensors").unlink()
+    reproduce("tiny", corpus, out, **options)
+    for run in runs:
+        again = (out / run / "last.safetensors").stat().st_mtime_ns
+        assert (again == before[run]) == (run != "gapt-1")
+
+
+def test_every_run_starts_from_what_was_made_before_it(tmp_path):
+    for preset in ("tiny", "small", "paper"):
+        made = set()
+        for run in stages(preset, tmp_path, module.SYSTEMS, [0]):
+            for needed in ("start", "anchor", "judges"):
+                path = getattr(run.recipe, needed, None)
+                assert path is None or any(str(tmp_path / name).startswith(path) for name in made)
+            made.add(run.name)
+        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0]))
