@@ -1,6 +1,8 @@
 """The exported graph decides as the torch policy does, and is refused when it is not ours."""
 
 import copy
+import resource
+import signal
 
 import msgspec
 import numpy as np
@@ -70,6 +72,24 @@ def test_checkpoints_come_back_whole(policy, tmp_path):
     for again in (load_policy(path), load_policy(tmp_path)):
         for name, tensor in policy.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_full_disk_loses_no_earlier_checkpoint(policy, tmp_path):
+    path = tmp_path / "last.safetensors"
+    header = Header(model="policy", config=CONFIG)
+    save(path, header, policy.state_dict())
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*last\.safetensors"):
+            save(path, header, policy.state_dict())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_weights_to_share_are_half_the_size_and_play_the_same(policy, tmp_path):

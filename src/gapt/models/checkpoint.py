@@ -45,11 +45,18 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors and header to `path`, whole or not at all."""
+    """Write tensors and header to `path`, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written, say because the disk is full; what was there is kept.
+    """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"gapt": json.dumps(msgspec.to_builtins(header))}
     with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata=metadata)
+        try:
+            save_file(contiguous, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise UserError(f"cannot write {path}: {error}; what was there is kept") from None
 
 
 def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor]]:

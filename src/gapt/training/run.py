@@ -75,18 +75,25 @@ class Run:
         return self.folder / "metrics.csv"
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Append measurements made after `step` updates."""
+        """Append measurements made after `step` updates.
+
+        Raises:
+            UserError: they cannot be written.
+        """
         if not self._writes:
             return
         self._writer = self._writer or SummaryWriter(
             str(self.folder / "tensorboard"), purge_step=step
         )
         is_new = not self.metrics.exists()
-        with self.metrics.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(["step", "name", "value"])
-            writer.writerows([step, name, repr(float(value))] for name, value in values.items())
+        try:
+            with self.metrics.open("a", newline="") as file:
+                writer = csv.writer(file)
+                if is_new:
+                    writer.writerow(["step", "name", "value"])
+                writer.writerows([step, name, repr(float(value))] for name, value in values.items())
+        except OSError as error:
+            raise UserError(f"cannot write {self.metrics}: {error.strerror}") from None
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
