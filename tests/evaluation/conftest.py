@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import torch
 
-from gapt.models.anchor import Anchor
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
 from gapt.models.policy import Policy
@@ -25,7 +25,7 @@ def networks(tmp_path_factory, policy):
     rhythm = msgspec.structs.replace(config, rhythm=True)
     made = {
         "policy": policy,
-        "anchor": Anchor(POLICY_PRESETS["tiny"]),
+        "anchor": Anchor(AnchorConfig(transformer=POLICY_PRESETS["tiny"])),
         "judges/contrastive-0": ContrastiveJudge(config),
         "judges/contrastive-rhythm-0": ContrastiveJudge(rhythm),
         "judges/discriminative-0": DiscriminativeJudge(config),
@@ -33,6 +33,7 @@ def networks(tmp_path_factory, policy):
     }
     for name, network in made.items():
         kind = name.rpartition("/")[2].partition("-")[0]
-        header = Header(model=kind, config=msgspec.to_builtins(network.config))
+        sizes = AnchorConfig(transformer=network.config) if kind == "anchor" else network.config
+        header = Header(model=kind, config=msgspec.to_builtins(sizes))
         save(folder / f"{name}.safetensors", header, network.state_dict())
     return folder

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,6 +20,8 @@ from gapt.models.checkpoint import load, load_policy
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS
 from gapt.training.post import REALISM, PostTraining, post_train
+from gapt.training.pretrain import train_anchor
+from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
 from gapt.training.supervised import launch
 from gapt.training.watch import Watch
@@ -81,6 +84,26 @@ def test_reinforcement_raises_the_reward(pretrained, tmp_path, objective, gain):
     assert sum(rewards[-10:]) / 10 > sum(rewards[:10]) / 10 + gain
     assert all(math.isfinite(value) for value in logged.values())
     load_policy(tmp_path / "run")
+
+
+def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
+    corpus = Corpus.load(pretrained.corpus)
+    anchor = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", steps=10)
+    train_anchor(anchor, corpus, tmp_path / "anchor")
+    recipe = msgspec.structs.replace(
+        pretrained.recipe, part="melody", anchor=str(tmp_path / "anchor"), steps=4
+    )
+    post_train(recipe, corpus, tmp_path / "melodist")
+    logged = measurements(tmp_path / "melodist")
+    assert all(math.isfinite(value) for value in logged.values())
+    assert (1, "reward/rules/silence") not in logged
+    before, after = load_policy(Path(recipe.start)), load_policy(tmp_path / "melodist")
+    assert torch.equal(before.chord_head.linear.weight, after.chord_head.linear.weight)
+    assert not torch.equal(before.melody_head.linear.weight, after.melody_head.linear.weight)
+    with pytest.raises(UserError, match="does not play the melody, which this run trains"):
+        post_train(
+            msgspec.structs.replace(recipe, anchor=pretrained.recipe.anchor), corpus, tmp_path / "x"
+        )
 
 
 def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(pretrained, tmp_path):

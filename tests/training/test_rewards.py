@@ -83,16 +83,17 @@ def varied(frames=24):
 def test_scores_told_by_frame_add_up_to_the_score(judges):
     played = varied()
     for judge in judges.values():
-        credit = judge.credit(*played[:3])
-        torch.testing.assert_close(credit.sum(1), judge.score(*played[:3]))
-        assert (credit[~played.real] == 0).all()
+        for part in (CHORDS, MELODY):
+            credit = judge.credit(*played[:3], part)
+            torch.testing.assert_close(credit.sum(1), judge.score(*played[:3]))
+            assert (credit[~played.real] == 0).all()
 
 
 @torch.no_grad()
 def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum(judges):
     played = varied()
-    by_frame = Coherence(judges, 1.0, by_frame=True).parts(played)
-    at_the_end = Coherence(judges, 1.0, by_frame=False).parts(played)
+    by_frame = Coherence(judges, 1.0, part=CHORDS, by_frame=True).parts(played)
+    at_the_end = Coherence(judges, 1.0, part=CHORDS, by_frame=False).parts(played)
     for name, judge in judges.items():
         score = 4 * judge.score(*played[:3])
         torch.testing.assert_close(by_frame[name].sum(1), score)
@@ -113,10 +114,10 @@ def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
 
 
 @torch.no_grad()
-def test_the_discriminator_hears_the_melody_only_if_asked_to():
+def test_the_discriminator_hears_the_other_part_only_if_asked_to():
     torch.manual_seed(1)
     deaf = Discriminator(JUDGE_PRESETS["tiny"]).eval()
-    hearing = Discriminator(JUDGE_PRESETS["tiny"], hears_melody=True).eval()
+    hearing = Discriminator(JUDGE_PRESETS["tiny"], hears_both=True).eval()
     played = varied()
     other = played._replace(melody=torch.zeros_like(played.melody))
     assert torch.equal(deaf(*played[:3]), deaf(*other[:3]))

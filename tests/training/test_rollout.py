@@ -7,7 +7,7 @@ from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.models.voices import MASKED
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.rollout import draw_noise, rollout, sample
+from gapt.training.rollout import draw_noise, duet, rollout, sample
 
 
 def test_an_action_is_where_the_distribution_function_passes_the_noise():
@@ -28,11 +28,18 @@ def policy():
     return Policy(POLICY_PRESETS["tiny"]).eval()
 
 
-def play(policy, rows=slice(None), **options):
+def songs():
     torch.manual_seed(1)
     melody = torch.randint(0, MELODY.num_states, (4, 40))
-    real = torch.ones_like(melody, dtype=torch.bool)
-    return rollout(policy, melody[rows], real[rows], draw_noise(1, 4, 40)[rows], **options)
+    chords = torch.randint(0, CHORDS.num_states, (4, 40))
+    chords[:, 0] = CHORDS.on(7)
+    chords[:, 1:8] = CHORDS.hold(7)
+    return melody, chords, torch.ones_like(melody, dtype=torch.bool)
+
+
+def play(policy, rows=slice(None), **options):
+    some = (tensor[rows] for tensor in (*songs(), draw_noise(1, 4, 40)))
+    return rollout(policy, *some, **options)
 
 
 def test_a_row_plays_the_same_alone_as_among_others(policy):
@@ -41,9 +48,32 @@ def test_a_row_plays_the_same_alone_as_among_others(policy):
     assert all(CHORDS.is_valid(row.numpy()) for row in together.chords)
 
 
-def test_log_probabilities_are_those_of_the_parallel_pass(policy):
-    played = play(policy, temperature=0.7)
-    log_p = (policy(played.melody, played.chords).chords / 0.7).log_softmax(-1)
-    actions = CHORDS.actions(played.chords)
+@pytest.mark.parametrize("part", [CHORDS, MELODY], ids=["chords", "melody"])
+def test_log_probabilities_are_those_of_the_parallel_pass(policy, part):
+    played = play(policy, part=part, temperature=0.7)
+    log_p = (policy(played.melody, played.chords).of(part) / 0.7).log_softmax(-1)
+    actions = part.actions(played.of(part))
     expected = log_p.gather(-1, actions[..., None]).squeeze(-1)
     torch.testing.assert_close(played.log_probs, expected, atol=1e-5, rtol=0)
+    heard = played.melody if part == CHORDS else played.chords
+    assert torch.equal(heard, songs()[0 if part == CHORDS else 1])
+
+
+def test_the_first_frames_may_be_given(policy):
+    played = play(policy, given=8)
+    assert torch.equal(played.chords[:, :8], songs()[1][:, :8])
+    assert not torch.equal(played.chords[:, 8:], songs()[1][:, 8:])
+
+
+@torch.no_grad()
+def test_in_a_duet_both_act_at_once_and_hear_each_other(policy):
+    torch.manual_seed(2)
+    melodist = Policy(POLICY_PRESETS["tiny"]).eval()
+    noise = draw_noise(3, 5, 30), draw_noise(4, 5, 30)
+    melody, chords = duet(melodist, policy, noise, temperature=1e-4)
+    # At temperature near 0 each does what is likeliest after what both have done so far.
+    assert torch.equal(MELODY.actions(melody), melodist(melody, chords).melody.argmax(-1))
+    assert torch.equal(CHORDS.actions(chords), policy(melody, chords).chords.argmax(-1))
+    warm_melody, warm_chords = duet(melodist, policy, noise)
+    assert all(MELODY.is_valid(row.numpy()) for row in warm_melody)
+    assert all(CHORDS.is_valid(row.numpy()) for row in warm_chords)

@@ -47,11 +47,13 @@ def bench_rollout(model: Path, batch: int = 64) -> Figures:
     """Frames a second, over all songs together, that a policy plays to made-up melodies."""
     policy = load_policy(model)
     play = _made_up(batch)
-    melody, real = torch.from_numpy(play.melody), torch.from_numpy(play.real)
+    melody, chords, real = (torch.from_numpy(array) for array in play)
     noise = draw_noise(0, batch, FRAMES)
-    rollout(policy, melody[:, :8], real[:, :8], noise[:, :8])  # the first steps are slower
+    rollout(
+        policy, melody[:, :8], chords[:, :8], real[:, :8], noise[:, :8]
+    )  # the first steps are slower
     start = time.perf_counter()
-    rollout(policy, melody, real, noise)
+    rollout(policy, melody, chords, real, noise)
     seconds = time.perf_counter() - start
     return {
         "frames_per_second": batch * FRAMES / seconds,

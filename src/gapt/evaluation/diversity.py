@@ -18,6 +18,7 @@ from gapt.errors import UserError
 from gapt.evaluation.measures import Measure, Play, ratio
 from gapt.models.checkpoint import find_judges, load_contrastive
 from gapt.models.judges import ContrastiveJudge
+from gapt.music.frames import CHORDS, Voice
 
 _GROUP = 16  # songs that are heard at once; more would leave the processor's cache
 
@@ -37,20 +38,22 @@ def diversity_judge(folder: Path) -> tuple[str, ContrastiveJudge]:
 
 
 @torch.no_grad()
-def embed(judge: ContrastiveJudge, play: Play) -> np.ndarray:
-    """Unit vectors float64 [S, dim] of a play's chord sequences."""
-    parts = []
-    for first in range(0, len(play.chords), _GROUP):
-        some = slice(first, first + _GROUP)
-        chords, real = torch.from_numpy(play.chords[some]), torch.from_numpy(play.real[some])
-        parts.append(judge.embed_chords(chords, real))
-    return torch.cat(parts).double().numpy()
+def embed(judge: ContrastiveJudge, play: Play, part: Voice = CHORDS) -> np.ndarray:
+    """Unit vectors float64 [S, dim] of one part of a play: its chord sequences, or its melodies."""
+    states, encode = (
+        (play.chords, judge.embed_chords) if part == CHORDS else (play.melody, judge.embed_melody)
+    )
+    groups = [slice(first, first + _GROUP) for first in range(0, len(states), _GROUP)]
+    vectors = [
+        encode(torch.from_numpy(states[some]), torch.from_numpy(play.real[some])) for some in groups
+    ]
+    return torch.cat(vectors).double().numpy()
 
 
-def vendi(judge: ContrastiveJudge) -> Measure:
-    """The Vendi score of the songs' chords, 1 (all alike) to the number of songs."""
+def vendi(judge: ContrastiveJudge, part: Voice = CHORDS) -> Measure:
+    """The Vendi score of one part of the songs, 1 (all alike) to the number of songs."""
     return Measure(
-        lambda play: vendi_statistics(embed(judge, play)), lambda sums: np.exp(ratio(sums))
+        lambda play: vendi_statistics(embed(judge, play, part)), lambda sums: np.exp(ratio(sums))
     )
 
 

@@ -128,7 +128,7 @@ def simulate(player: Player, whole: Play, given: int, seed: int, temperature: fl
         some = slice(first, first + _GROUP)
         melody, chords, real = (torch.from_numpy(array[some]) for array in whole)
         out = rollout(
-            player, melody, real, noise[some], temperature=temperature, given=chords[:, :given]
+            player, melody, chords, real, noise[some], given=given, temperature=temperature
         )
         played.append(out.chords)
     return whole._replace(chords=torch.cat(played).numpy())

@@ -1,4 +1,4 @@
-"""The offline anchor: the chords of someone who knows the whole melody.
+"""The offline anchor: one part, played by someone who knows all of the other.
 
 phi(y | x) = prod_t phi(y_t | x, y_<t) (ReaLchords, arXiv 2506.14723, section 4.2): teacher of the
 online policy, whose KL to it keeps post-training from straying. Melody and chords run frame for
@@ -8,48 +8,64 @@ is given the encoder's vector of that frame.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from torch import Tensor, nn
 
 from gapt.models.policy import shift
 from gapt.models.transformer import Cache, Transformer, TransformerConfig
 from gapt.models.voices import ActionHead, VoiceEmbedding
-from gapt.music.frames import CHORDS, MELODY
+from gapt.music.frames import CHORDS, MELODY, Voice, other
+
+PARTS: dict[str, Voice] = {"chords": CHORDS, "melody": MELODY}
+
+
+class AnchorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of the decoder, and of the encoder, which sees both ways; and the part it plays."""
+
+    transformer: TransformerConfig
+    part: Literal["chords", "melody"] = "chords"
 
 
 class Anchor(nn.Module):
-    """Decides each chord from the whole melody and the chords before.
+    """Decides each frame of its part from the whole other part and its own past."""
 
-    `config` holds the sizes of the decoder; the encoder's are the same, and it sees both ways.
-    """
-
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: AnchorConfig) -> None:
         super().__init__()
-        self.config = config
-        self.melody_embedding = VoiceEmbedding(MELODY, config.dim)
-        self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
-        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim)
-        self.transformer = Transformer(config)
-        self.chord_head = ActionHead(CHORDS, config.dim)
+        self.config = config.transformer
+        self.part = PARTS[config.part]
+        dim = config.transformer.dim
+        self.heard_embedding = VoiceEmbedding(other(self.part), dim)
+        self.encoder = Transformer(msgspec.structs.replace(config.transformer, causal=False))
+        self.own_embedding = VoiceEmbedding(self.part, dim)
+        self.transformer = Transformer(config.transformer)
+        self.head = ActionHead(self.part, dim)
 
     def forward(self, melody: Tensor, chords: Tensor, real: Tensor | None = None) -> Tensor:
-        """Masked chord logits float32 [B, T, actions].
+        """Masked logits of its part, float32 [B, T, actions].
 
         Args:
-            melody, chords: states int64 [B, T]; frame t's logits see all of `melody`, chords < t.
+            melody, chords: states int64 [B, T]; frame t's logits see all of the other part, and
+                its own before t.
             real: bool [B, T], False in padding; None: all frames are real.
         """
-        before = shift(chords, CHORDS)
-        hidden = self.transformer(self.sight(melody, real) + self.chord_embedding(before))
-        return self.chord_head(hidden, before)
+        heard, own = (melody, chords) if self.part == CHORDS else (chords, melody)
+        before = shift(own, self.part)
+        hidden = self.transformer(self._encode(heard, real) + self.own_embedding(before))
+        return self.head(hidden, before)
 
-    def sight(self, melody: Tensor, real: Tensor | None = None) -> Tensor:
-        """What each frame's decision sees of a whole melody: float [B, T, dim]."""
-        return self.encoder(self.melody_embedding(melody), real)
+    def _encode(self, heard: Tensor, real: Tensor | None) -> Tensor:
+        return self.encoder(self.heard_embedding(heard), real)
+
+    def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
+        """What each decision sees of the whole other part: float [B, T, dim] of states [B, T]."""
+        assert part == self.part, "an anchor plays the part that it was trained for"
+        return self._encode(heard, real)
 
     def decide(
-        self, sight: Tensor, chords: Tensor, position: Tensor, cache: Cache
+        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, cache: Cache
     ) -> tuple[Tensor, Cache]:
-        """One frame's chord logits [B, actions]; see `gapt.models.policy.Policy.decide`."""
-        hidden, new = self.transformer.step(sight + self.chord_embedding(chords), position, cache)
-        return self.chord_head(hidden, chords), new
+        """One frame's logits [B, actions]; see `gapt.models.policy.Policy.decide`."""
+        hidden, new = self.transformer.step(sight + self.own_embedding(own), position, cache)
+        return self.head(hidden, own), new

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gapt.errors import UserError
 from gapt.files import replacing
-from gapt.models.anchor import Anchor
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
@@ -121,7 +121,7 @@ def load_policy(path: Path) -> Policy:
 
 def load_anchor(path: Path) -> Anchor:
     """The offline anchor at `path`; see `load_model`."""
-    return load_model(path, "anchor", Anchor, TransformerConfig)
+    return load_model(path, "anchor", Anchor, AnchorConfig)
 
 
 def load_contrastive(path: Path) -> ContrastiveJudge:

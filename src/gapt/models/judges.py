@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gapt.models.transformer import Transformer, TransformerConfig
 from gapt.models.voices import VoiceEmbedding
-from gapt.music.frames import CHORDS, MELODY
+from gapt.music.frames import CHORDS, MELODY, Voice
 
 
 class JudgeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,14 +84,18 @@ class ContrastiveJudge(nn.Module):
         """Cosine similarity of each pair, [B], in -1..1."""
         return (self.embed_melody(melody, real) * self.embed_chords(chords, real)).sum(-1)
 
-    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """`score`, told by frame of the chords: float32 [B, T] that sums to it."""
-        hidden = self.chord_encoder(self.chord_embedding(chords), real)
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor, part: Voice = CHORDS) -> Tensor:
+        """`score`, told by frame of one part: float32 [B, T] that sums to it."""
+        if part == CHORDS:
+            hidden = self.chord_out(self.chord_encoder(self.chord_embedding(chords), real))
+            other = self.embed_melody(melody, real)
+        else:
+            hidden = self.melody_out(self.melody_encoder(self.melody_embedding(melody), real))
+            other = self.embed_chords(chords, real)
         weights = real / real.sum(1, keepdim=True).clamp(min=1)
-        vectors = (self.chord_out(hidden).float()) * weights[..., None]
+        vectors = hidden.float() * weights[..., None]
         length = vectors.sum(1).norm(dim=-1).clamp(min=1e-12)
-        along = (vectors @ self.embed_melody(melody, real)[..., None]).squeeze(-1)
-        return along / length[:, None]
+        return (vectors @ other[..., None]).squeeze(-1) / length[:, None]
 
 
 class DiscriminativeJudge(nn.Module):
@@ -120,32 +124,34 @@ class DiscriminativeJudge(nn.Module):
         """P(real) of each pair, [B], in 0..1."""
         return self(melody, chords, real).sigmoid()
 
-    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """`score`, told by frame: float32 [B, T] that sums to it."""
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor, part: Voice = CHORDS) -> Tensor:
+        """`score`, told by frame, which is that of both parts: float32 [B, T] that sums to it."""
         parts = self._parts(melody, chords, real)
         score = parts.sum(1).sigmoid()
         return _shares(score, score * (1 - score), parts, real)
 
 
 class Discriminator(nn.Module):
-    """GAPT's co-evolving D: the probability that chords come from the data (section 4).
+    """GAPT's co-evolving D: the probability that a part comes from the data (section 4).
 
-    It reads the chords alone: hearing the melody too, it overfits and does worse (arXiv
-    2511.17879, table 2). `hears_melody` is for that comparison.
+    It reads that part alone: hearing the other too, it overfits and does worse (arXiv 2511.17879,
+    table 2). `hears_both` is for that comparison.
     """
 
-    def __init__(self, config: TransformerConfig, *, hears_melody: bool = False) -> None:
+    def __init__(
+        self, config: TransformerConfig, *, part: Voice = CHORDS, hears_both: bool = False
+    ) -> None:
         super().__init__()
-        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim)
-        self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if hears_melody else None
+        parts = (MELODY, CHORDS) if hears_both else (part,)
+        self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if MELODY in parts else None
+        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim) if CHORDS in parts else None
         self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
         self.out = nn.Linear(config.dim, 1)
 
     def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """What each frame adds to the logit that the chords are real: float32 [B, T]."""
-        x = self.chord_embedding(chords)
-        if self.melody_embedding:
-            x = x + self.melody_embedding(melody)
+        """What each frame adds to the logit that the part is real: float32 [B, T]."""
+        heard = (self.melody_embedding, melody), (self.chord_embedding, chords)
+        x = torch.stack([embed(states) for embed, states in heard if embed]).sum(0)
         hidden = self.out(self.encoder(x, real)).float().squeeze(-1)
         return hidden * real / real.sum(1, keepdim=True).clamp(min=1)
 

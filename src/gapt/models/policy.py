@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gapt.models.transformer import Cache, Transformer, TransformerConfig
 from gapt.models.voices import ActionHead, VoiceEmbedding
-from gapt.music.frames import CHORDS, MELODY, Voice
+from gapt.music.frames import CHORDS, MELODY, Voice, other
 
 
 class PolicyOutput(NamedTuple):
@@ -23,6 +23,10 @@ class PolicyOutput(NamedTuple):
 
     chords: Tensor
     melody: Tensor
+
+    def of(self, part: Voice) -> Tensor:
+        """The logits of one part."""
+        return self.chords if part == CHORDS else self.melody
 
 
 def shift(states: Tensor, voice: Voice) -> Tensor:
@@ -70,16 +74,20 @@ class Policy(nn.Module):
         hidden, new = self.transformer.step(x, position, cache)
         return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody)), new
 
-    def sight(self, melody: Tensor, real: Tensor | None = None) -> Tensor:
-        """What each frame's decision sees of a whole melody: float [B, T, dim] of states [B, T].
+    def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
+        """What each decision of a part sees of the other part: float [B, T, dim] of [B, T].
 
         For this model it is the frame before; `real` (see `gapt.models.anchor`) does not matter.
         """
-        return self.melody_embedding(shift(melody, MELODY))
+        embedding = self.melody_embedding if part == CHORDS else self.chord_embedding
+        return embedding(shift(heard, other(part)))
 
     def decide(
-        self, sight: Tensor, chords: Tensor, position: Tensor, cache: Cache
+        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, cache: Cache
     ) -> tuple[Tensor, Cache]:
-        """`step` for the chords alone, the melody given as one frame [B, dim] of its sight."""
-        hidden, new = self.transformer.step(sight + self.chord_embedding(chords), position, cache)
-        return self.chord_head(hidden, chords), new
+        """`step` for one part alone, the other given as one frame [B, dim] of its sight."""
+        chords = part == CHORDS
+        embedding = self.chord_embedding if chords else self.melody_embedding
+        head = self.chord_head if chords else self.melody_head
+        hidden, new = self.transformer.step(sight + embedding(own), position, cache)
+        return head(hidden, own), new

@@ -135,6 +135,11 @@ MELODY = Voice(NUM_PITCHES)
 CHORDS = Voice(NUM_CHORDS)
 
 
+def other(part: Voice) -> Voice:
+    """The part that the other player has."""
+    return MELODY if part == CHORDS else CHORDS
+
+
 @dataclass(frozen=True, slots=True)
 class Frames:
     """A tune in frames: two aligned state sequences int16 [T].

@@ -21,7 +21,7 @@ from torch import nn
 from gapt.corpora.prepare import TUNES, prepare
 from gapt.corpora.store import Corpus
 from gapt.files import replacing
-from gapt.models.anchor import Anchor
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
 from gapt.models.policy import Policy
@@ -76,9 +76,10 @@ def report(figures: dict[str, Any], path: Path | None) -> None:
 def _untrained(preset: str, folder: Path) -> PostTraining:
     torch.manual_seed(0)
     sizes, judge_sizes = POLICY_PRESETS[preset], JUDGE_PRESETS[preset]
+    anchor = AnchorConfig(transformer=sizes)
     networks: dict[str, tuple[nn.Module, msgspec.Struct]] = {
         "policy": (Policy(sizes), sizes),
-        "anchor": (Anchor(sizes), sizes),
+        "anchor": (Anchor(anchor), anchor),
     }
     for rhythm in (False, True):
         judge = JudgeConfig(transformer=judge_sizes, rhythm=rhythm)

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
+from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
 from gapt.models.critic import Critic
 from gapt.models.judges import Discriminator
-from gapt.music.frames import CHORDS
 from gapt.training.batches import Batch, Mixture
 from gapt.training.clock import Stopwatch
 from gapt.training.objectives import (
@@ -71,15 +71,21 @@ class PostTraining:
         self.recipe, self.fabric = recipe, fabric
         _check_sizes(recipe, fabric.world_size)
         device = fabric.device
+        self.part = PARTS[recipe.part]
         by_frame = recipe.credit == "frame"
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
         self.policy = load_policy(Path(recipe.start))
         self.anchor = load_anchor(Path(recipe.anchor)).to(device)
+        if self.anchor.part != self.part:
+            raise UserError(
+                f"{recipe.anchor} does not play the {recipe.part}, which this run trains; "
+                "give it an anchor that does"
+            )
         judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
         self.judges = {name: judge.to(device) for name, judge in judges.items()}
         self.rewards: list[Reward] = [
-            Coherence(self.judges, recipe.coherence, by_frame=by_frame),
-            Rules(recipe.rules),
+            Coherence(self.judges, recipe.coherence, part=self.part, by_frame=by_frame),
+            Rules(recipe.rules, part=self.part),
         ]
 
         torch.manual_seed(recipe.seed)
@@ -90,7 +96,7 @@ class PostTraining:
             rates["critic"] = recipe.critic_learning_rate
         if adversary := recipe.adversary:
             discriminator = Discriminator(
-                adversary.transformer, hears_melody=adversary.hears_melody
+                adversary.transformer, part=self.part, hears_both=adversary.hears_both
             )
             self.learners["discriminator"] = discriminator
             rates["discriminator"] = adversary.learning_rate
@@ -114,13 +120,13 @@ class PostTraining:
             realism: the mean adversarial reward of every update before it, in order.
         """
         self._set_learning_rates(step)
-        real, noise = self._draw(step)
+        songs, noise = self._draw(step)
         with self.clock("rollout"), self.fabric.autocast():
             play = rollout(
                 self.policy,
-                real.melody,
-                real.real,
+                *songs[:3],
                 noise,
+                part=self.part,
                 temperature=self.recipe.temperature,
             )
         with self.clock("rewards"), self.fabric.autocast():
@@ -129,7 +135,7 @@ class PostTraining:
             with self.clock("discriminator"):
                 learns = self.recipe.adversary.schedule.learns(step, [*realism, logged[REALISM]])
                 torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
-                logged |= self._update_discriminator(real, play, learns=learns)
+                logged |= self._update_discriminator(songs, play, learns=learns)
         advantages = None
         if self.recipe.objective == "grpo":
             advantages = group_advantages(rewards, play.real, self.recipe.group)
@@ -180,20 +186,20 @@ class PostTraining:
         return (total - self._total(total.sum()) / count) * play.real, logged
 
     def _update_discriminator(
-        self, real: Rollout, play: Rollout, *, learns: bool
+        self, songs: Rollout, play: Rollout, *, learns: bool
     ) -> dict[str, float]:
-        """What D makes of the data's chords and of those played; then teach it, if it learns."""
+        """What D makes of the data's part and of the played one; then teach it, if it learns."""
         adversary, discriminator = self.recipe.adversary, self.learners["discriminator"]
         assert adversary is not None
 
         def judged(rows: slice) -> tuple[Tensor, Tensor]:
-            """Logits [2 b] and labels: the data's, then those played."""
-            melody, frames = play.melody[rows], play.real[rows]
-            chords = torch.cat([real.chords[rows], play.chords[rows]])
-            both = torch.cat([melody, melody]), chords, torch.cat([frames, frames])
+            """Logits [2 b] and labels: the data's, 1, then those played, 0."""
+            both = (torch.cat([a[rows], b[rows]]) for a, b in zip(songs[:3], play[:3], strict=True))
             with self.fabric.autocast():
                 logits = discriminator(*both).sum(1)
-            return logits, (torch.arange(len(logits), device=logits.device) < len(melody)).float()
+            labels = torch.zeros_like(logits)
+            labels[: len(logits) // 2] = 1
+            return logits, labels
 
         discriminator.eval()
         with torch.no_grad():
@@ -237,13 +243,13 @@ class PostTraining:
                 logged["critic/explained_variance"] = explained_variance(errors, returns[real])
         # From here on there are only real decisions: [N], over actions [N, A].
         gains = normalise(advantages[real], self._total)
-        actions = CHORDS.actions(play.chords)[real][:, None]
+        actions = self.part.actions(play.of(self.part))[real][:, None]
         with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
             anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real)[real])
         with self.clock("policy"):
             with self.fabric.autocast():
-                logits = self.policy(play.melody, play.chords).chords[real]
-            log_p = self._log_p(logits)
+                logits = self.policy(play.melody, play.chords).of(self.part)
+            log_p = self._log_p(logits[real])
             ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs[real]).exp()
             objective = mean(clipped(ratio, gains, recipe.clip))
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,12 +17,12 @@ from torch import Tensor, nn
 
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
-from gapt.models.anchor import Anchor
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import load_policy
 from gapt.models.policy import Policy
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.batches import Batch, Mixture, held_out, stack, with_wrong_past
-from gapt.training.recipes import LikelihoodRecipe, PolicyRecipe
+from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe, PolicyRecipe
 from gapt.training.supervised import Task, fit
 
 
@@ -40,8 +41,10 @@ def policy_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -
 
 
 def anchor_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """The anchor's negative log-likelihoods [B, T] of chords."""
-    return {"chord_nll": nll(model(melody, chords, real), chords, CHORDS)}
+    """The anchor's negative log-likelihoods [B, T] of the part it plays."""
+    part = cast(Anchor, model).part
+    name, own = ("chord_nll", chords) if part == CHORDS else ("melody_nll", melody)
+    return {name: nll(model(melody, chords, real), own, part)}
 
 
 NLL = Callable[[nn.Module, Tensor, Tensor, Tensor], dict[str, Tensor]]
@@ -52,13 +55,10 @@ class LikelihoodTask(Task):
 
     chosen_by = "chord_nll"
 
-    def __init__(
-        self, name: str, build: Callable[..., nn.Module], nll: NLL, recipe: LikelihoodRecipe,
-        corpus: Corpus,
-    ) -> None:  # fmt: skip
-        self.name, self.nll, self.recipe, self.config = name, nll, recipe, recipe.transformer
-        torch.manual_seed(recipe.seed)
-        self.model = build(recipe.transformer)
+    nll: NLL
+
+    def __init__(self, recipe: LikelihoodRecipe, corpus: Corpus) -> None:
+        self.recipe = recipe
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
         self.held_out = held_out(corpus, recipe.mixture, recipe.validation_songs)
 
@@ -84,8 +84,14 @@ class LikelihoodTask(Task):
 class PolicyTask(LikelihoodTask):
     """The online policy's, perhaps from another policy on, perhaps learning to recover."""
 
+    name = "policy"
+    nll = staticmethod(policy_nll)
+
     def __init__(self, recipe: PolicyRecipe, corpus: Corpus) -> None:
-        super().__init__("policy", Policy, policy_nll, recipe, corpus)
+        super().__init__(recipe, corpus)
+        self.config = recipe.transformer
+        torch.manual_seed(recipe.seed)
+        self.model = Policy(self.config)
         self.wrong_past = recipe.wrong_past
         if recipe.start:
             first = load_policy(Path(recipe.start))
@@ -98,6 +104,20 @@ class PolicyTask(LikelihoodTask):
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Random windows in random keys, some with a wrong past."""
         return with_wrong_past(super().draw(rng, size), self.wrong_past, rng)
+
+
+class AnchorTask(LikelihoodTask):
+    """The offline anchor's."""
+
+    name = "anchor"
+    nll = staticmethod(anchor_nll)
+
+    def __init__(self, recipe: AnchorRecipe, corpus: Corpus) -> None:
+        super().__init__(recipe, corpus)
+        self.config = AnchorConfig(transformer=recipe.transformer, part=recipe.part)
+        torch.manual_seed(recipe.seed)
+        self.model = Anchor(self.config)
+        self.chosen_by = "chord_nll" if recipe.part == "chords" else "melody_nll"
 
 
 @torch.no_grad()
@@ -122,8 +142,6 @@ def train_policy(recipe: PolicyRecipe, corpus: Corpus, out: Path, *, resume: boo
     fit(PolicyTask(recipe, corpus), recipe, out, resume=resume)
 
 
-def train_anchor(
-    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
+def train_anchor(recipe: AnchorRecipe, corpus: Corpus, out: Path, *, resume: bool = False) -> None:
     """Train the offline anchor likewise."""
-    fit(LikelihoodTask("anchor", Anchor, anchor_nll, recipe, corpus), recipe, out, resume=resume)
+    fit(AnchorTask(recipe, corpus), recipe, out, resume=resume)

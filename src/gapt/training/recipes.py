@@ -70,6 +70,12 @@ class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unkno
     frames: int = 256
 
 
+class AnchorRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The anchor's: `part` is the one that it plays, knowing all of the other."""
+
+    part: Literal["chords", "melody"] = "chords"
+
+
 class PolicyRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The policy's, and what may be added to it. Both additions are ours; the paper has neither.
 
@@ -104,7 +110,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         transformer: its sizes.
         learning_rate: peak, of the same shape as the policy's.
         weight: of its reward in the sum.
-        hears_melody: D(x, y) instead of D(y).
+        hears_both: D(x, y) instead of D(y).
         smoothing: how far the labels of real and played chords are from 1 and 0.
         schedule: when it learns.
     """
@@ -112,7 +118,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     transformer: TransformerConfig
     learning_rate: float
     weight: float = 1.0
-    hears_melody: bool = False
+    hears_both: bool = False
     smoothing: float = 0.1
     schedule: TwoPhase = TwoPhase()
 
@@ -121,6 +127,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     """Reinforcement learning for coherence, and GAPT's adversary (sections 4 and 5).
 
     Attributes:
+        part: the one that learns to be played; the data gives the other. "melody" makes the
+            melody agent (section 4.4).
         start: the policy to start from: a shipped model's name, a run or a checkpoint.
         anchor: likewise the offline anchor.
         judges: the folder of the coherence judges; None: the shipped ones.
@@ -141,6 +149,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
             data's, the run says that the rewards are being hacked.
     """
 
+    part: Literal["chords", "melody"] = "chords"
     start: str = "mle"
     anchor: str = "anchor"
     judges: str | None = None
@@ -189,13 +198,11 @@ POLICY_RECIPES = {
 }
 
 ANCHOR_RECIPES = {
-    "tiny": LikelihoodRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
-    "small": LikelihoodRecipe(
+    "tiny": AnchorRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
+    "small": AnchorRecipe(
         transformer=POLICY_PRESETS["small"], steps=1500, batch=32, learning_rate=1e-3
     ),
-    "paper": LikelihoodRecipe(
-        transformer=POLICY_PRESETS["paper"], steps=13_000, **_PAPER_LIKELIHOOD
-    ),
+    "paper": AnchorRecipe(transformer=POLICY_PRESETS["paper"], steps=13_000, **_PAPER_LIKELIHOOD),
 }
 
 _TINY_JUDGE = JudgeRecipe(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gapt.models.checkpoint import Judge
 from gapt.models.judges import Discriminator
-from gapt.music.frames import CHORDS, MELODY
+from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.rollout import Rollout
 
 ENSEMBLE = 8
@@ -51,14 +51,16 @@ class Coherence(Reward):
 
     name = "coherence"
 
-    def __init__(self, judges: Mapping[str, Judge], weight: float, *, by_frame: bool) -> None:
-        self.judges, self.weight, self.by_frame = judges, weight, by_frame
+    def __init__(
+        self, judges: Mapping[str, Judge], weight: float, *, part: Voice, by_frame: bool
+    ) -> None:
+        self.judges, self.weight, self.part, self.by_frame = judges, weight, part, by_frame
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One of each judge."""
         scale = ENSEMBLE / len(self.judges)
         credits = {
-            name: scale * judge.credit(play.melody, play.chords, play.real)
+            name: scale * judge.credit(play.melody, play.chords, play.real, self.part)
             for name, judge in self.judges.items()
         }
         return _placed(credits, play.real, by_frame=self.by_frame)
@@ -82,6 +84,8 @@ class Adversarial(Reward):
 class Rules(Reward):
     """Penalties for what the judges do not see (the same, appendix).
 
+    For a melody, which may rest and repeat notes as it likes, only the last one.
+
     silence: -0.1 in every frame in which a note sounds without a chord, if those are more than 4 %
         of the trajectory's frames; the first 8 frames are exempt.
     repetition: -0.1 for striking one chord a fifth time running, and each time after that.
@@ -91,15 +95,18 @@ class Rules(Reward):
 
     name = "rules"
 
-    def __init__(self, weight: float) -> None:
-        self.weight = weight
+    def __init__(self, weight: float, *, part: Voice = CHORDS) -> None:
+        self.weight, self.part = weight, part
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """The three."""
+        invalid = -10.0 * _broken(play.of(self.part), self.part, play.real).float()
+        if self.part == MELODY:
+            return {"invalid": invalid}
         return {
             "silence": -0.1 * _gaps(play).float(),
             "repetition": -0.1 * _repeats(play).float(),
-            "invalid": -10.0 * _broken(play).float(),
+            "invalid": invalid,
         }
 
 
@@ -124,12 +131,11 @@ def _repeats(play: Rollout) -> Tensor:
     return struck & (number - first >= 4)
 
 
-def _broken(play: Rollout) -> Tensor:
-    """bool [B, T]: HOLD of a chord that did not sound in the frame before."""
-    chords = play.chords
-    before = torch.cat([torch.zeros_like(chords[:, :1]), chords[:, :-1]], dim=1)
-    goes_on = CHORDS.sounds(before) & (CHORDS.symbol(before) == CHORDS.symbol(chords))
-    return CHORDS.is_hold(chords) & ~goes_on & play.real
+def _broken(states: Tensor, part: Voice, real: Tensor) -> Tensor:
+    """bool [B, T]: HOLD of what did not sound in the frame before."""
+    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
+    goes_on = part.sounds(before) & (part.symbol(before) == part.symbol(states))
+    return part.is_hold(states) & ~goes_on & real
 
 
 def _placed(credits: dict[str, Tensor], real: Tensor, *, by_frame: bool) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from gapt.models.anchor import Anchor
 from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
-from gapt.music.frames import CHORDS
+from gapt.music.frames import CHORDS, MELODY, Voice
 
 _CHUNK = 32  # the cache is read up to the next multiple of this: little waste, few shapes
 
@@ -33,6 +33,10 @@ class Rollout(NamedTuple):
     real: Tensor
     log_probs: Tensor
 
+    def of(self, part: Voice) -> Tensor:
+        """The states of one part."""
+        return self.chords if part == CHORDS else self.melody
+
 
 def draw_noise(seed: int, batch: int, frames: int) -> Tensor:
     """Uniform numbers float64 [B, T] in 0..1 for `rollout`, on the CPU."""
@@ -44,45 +48,88 @@ def draw_noise(seed: int, batch: int, frames: int) -> Tensor:
 def rollout(
     player: Policy | Anchor,
     melody: Tensor,
+    chords: Tensor,
     real: Tensor,
     noise: Tensor,
     *,
+    part: Voice = CHORDS,
+    given: int = 0,
     temperature: float = 1.0,
-    given: Tensor | None = None,
 ) -> Rollout:
-    """Sample chords to melodies, frame by frame.
+    """Let a player improvise one part to the other, frame by frame.
 
-    What a player sees of the melody is its own affair (`sight`): a policy the frames before, as in
+    What it sees of the other part is its own affair (`sight`): a policy the frames before, as in
     live play; the anchor all of it.
 
     Args:
         player: in evaluation mode.
-        melody: states int64 [B, T], on the player's device.
-        real: bool [B, T], False after a melody's end.
+        melody, chords: states int64 [B, T], on the player's device. Of the part that is played
+            only the first frames matter, those that are `given`.
+        real: bool [B, T], False after a song's end.
         noise: float [B, T] in 0..1; see `draw_noise`.
+        part: the one that is played.
+        given: how many frames of it are as they are, before the player goes on.
         temperature: of the sampling.
-        given: chord states int64 [B, <= T] that are played first, instead of sampled ones.
     """
-    batch, frames = melody.shape
-    reach = player.config.reach
-    sight = player.sight(melody, real)
+    heard, own = (melody, chords) if part == CHORDS else (chords, melody)
+    batch, frames = own.shape
+    sight = player.sight(part, heard, real)
     cache = Cache.empty(player.config, batch, sight)
-    before = melody.new_full((batch,), CHORDS.start)
-    chords = torch.empty_like(melody)
-    log_probs = sight.new_empty(melody.shape, dtype=torch.float32)
-    noise = noise.to(melody.device)
-    given = chords[:, :0] if given is None else given
+    before = own.new_full((batch,), part.start)
+    played = torch.empty_like(own)
+    log_probs = sight.new_empty(own.shape, dtype=torch.float32)
+    noise = noise.to(own.device)
     for t in range(frames):
-        filled = min(reach, -(-t // _CHUNK) * _CHUNK)
-        seen = Cache(cache.keys[:, :, :, :filled], cache.values[:, :, :, :filled])
-        logits, new = player.decide(sight[:, t], before, melody.new_full((batch,), t), seen)
+        at = own.new_full((batch,), t)
+        logits, new = player.decide(part, sight[:, t], before, at, _filled(cache, t))
         cache.write(t, new)
         log_p = (logits / temperature).log_softmax(-1)
-        is_given = t < given.shape[1]
-        actions = CHORDS.actions(given[:, t]) if is_given else sample(log_p, noise[:, t])
+        actions = part.actions(own[:, t]) if t < given else sample(log_p, noise[:, t])
         log_probs[:, t] = log_p.gather(-1, actions[:, None]).squeeze(1)
-        before = chords[:, t] = CHORDS.advance(before, actions)
+        before = played[:, t] = part.advance(before, actions)
+    melody, chords = (heard, played) if part == CHORDS else (played, heard)
     return Rollout(melody, chords, real, log_probs)
+
+
+@torch.no_grad()
+def duet(
+    melodist: Policy, accompanist: Policy, noise: tuple[Tensor, Tensor], *, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Two policies play together: both act at once, then both hear what was played.
+
+    Args:
+        melodist, accompanist: in evaluation mode; the same network twice plays with itself.
+        noise: float [B, T] in 0..1 for each; see `draw_noise`.
+        temperature: of the sampling.
+
+    Returns:
+        Melody and chords, states int64 [B, T].
+    """
+    like = accompanist.chord_head.linear.weight
+    players, parts = (melodist, accompanist), (MELODY, CHORDS)
+    chances = [chance.to(like.device) for chance in noise]
+    batch, frames = chances[0].shape
+    caches = [Cache.empty(player.config, batch, like) for player in players]
+    before = [chances[0].new_full((batch,), part.start, dtype=torch.int64) for part in parts]
+    played = [before[0].new_empty(batch, frames) for _ in parts]
+    for t in range(frames):
+        at = before[0].new_full((batch,), t)
+        actions = []
+        for player, part, cache, chance in zip(players, parts, caches, chances, strict=True):
+            output, new = player.step(before[0], before[1], at, _filled(cache, t))
+            cache.write(t, new)
+            log_p = (output.of(part) / temperature).log_softmax(-1)
+            actions.append(sample(log_p, chance[:, t]))
+        before = [part.advance(*x) for part, *x in zip(parts, before, actions, strict=True)]
+        for part_played, now in zip(played, before, strict=True):
+            part_played[:, t] = now
+    return played[0], played[1]
+
+
+def _filled(cache: Cache, frame: int) -> Cache:
+    """The slots that may have been written before `frame`, up to the next multiple of `_CHUNK`."""
+    filled = min(cache.keys.shape[3], -(-frame // _CHUNK) * _CHUNK)
+    return Cache(cache.keys[:, :, :, :filled], cache.values[:, :, :, :filled])
 
 
 def sample(log_p: Tensor, noise: Tensor) -> Tensor:

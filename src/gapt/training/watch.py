@@ -14,6 +14,7 @@ import torch
 from gapt.corpora.store import Corpus
 from gapt.evaluation.diversity import vendi
 from gapt.evaluation.measures import MEASURES, Measure, Play, chord_counts
+from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Judge
 from gapt.models.judges import ContrastiveJudge
 from gapt.models.policy import Policy
@@ -46,7 +47,7 @@ class Watch:
         songs = held_out(corpus, recipe.mixture, recipe.validation_songs)
         self._truth = Play(*stack(songs, [0] * len(songs), recipe.frames))
         self._noise = draw_noise(0, len(songs), recipe.frames)
-        self._temperature = recipe.temperature
+        self._part, self._temperature = PARTS[recipe.part], recipe.temperature
         self._share = recipe.diversity_alarm
         self._measures: dict[str, Measure] = {
             **{name: MEASURES[name] for name in _MEASURES},
@@ -54,17 +55,24 @@ class Watch:
         }
         for judge in judges.values():
             if isinstance(judge, ContrastiveJudge) and not judge.config.rhythm:
-                self._measures["vendi"] = vendi(judge)
+                self._measures["vendi"] = vendi(judge, self._part)
                 break
         self._data = self._of(self._truth)
 
     def look(self, policy: Policy) -> dict[str, float]:
         """Let the policy play; what to log: `watch/<measure>`, and the data's `data/<measure>`."""
         device = next(policy.parameters()).device
-        melody = torch.from_numpy(self._truth.melody).to(device)
-        real = torch.from_numpy(self._truth.real).to(device)
-        play = rollout(policy, melody, real, self._noise, temperature=self._temperature)
-        played = self._of(self._truth._replace(chords=play.chords.cpu().numpy()))
+        melody, chords, real = (torch.from_numpy(array).to(device) for array in self._truth)
+        play = rollout(
+            policy,
+            melody,
+            chords,
+            real,
+            self._noise,
+            part=self._part,
+            temperature=self._temperature,
+        )
+        played = self._of(Play(*(tensor.cpu().numpy() for tensor in play[:3])))
         return {
             **{f"watch/{name}": value for name, value in played.items()},
             **{f"data/{name}": value for name, value in self._data.items()},
