@@ -31,6 +31,11 @@ from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE, Voice
 _KEPT = 1024
 """Frames that are remembered: more than any policy's reach and any plan."""
 
+_IMAGINATION_TEMPERATURE = 0.5
+"""Of the melody that a plan expects. Likelier melodies come true more often: with 8 frames planned
+a frame of OpenEWLD costs 2.3 steps at 0.5, 2.7 at 1, and 2.2 at 0, which knows no variety; harmony
+with 4 or 16 frames committed does not tell them apart (24 songs, 192 frames)."""
+
 
 def sample(logits: np.ndarray, temperature: float, uniform: float) -> int:
     """Draw an action from logits [actions] with one uniform number in [0, 1).
@@ -251,7 +256,8 @@ class Accompanist:
         if frame >= self.committed:
             self._chords[here] = self._choose(frame, step.chord, chord_logits)
         if frame >= self.frame:
-            action = sample(melody_logits, 1.0, self._melody_chance.at(frame))
+            chance = self._melody_chance.at(frame)
+            action = sample(melody_logits, _IMAGINATION_TEMPERATURE, chance)
             self._melody[here] = int(MELODY.advance(step.melody, action))
         self._commit()
 

@@ -90,9 +90,11 @@ class Engine:
         if seat.say:
             for message in session.news():
                 seat.say(message)
-        if session.accompanist.due:
-            line = self._planning if session.accompanist.decided else self._deciding
-            line[seat] = None
+        if not session.accompanist.decided:
+            self._planning.pop(seat, None)
+            self._deciding[seat] = None
+        elif session.accompanist.due:
+            self._planning[seat] = None
 
     def _end(self, seat: Seat, error: ProtocolError) -> None:
         self.leave(seat)
