@@ -91,12 +91,16 @@ class Mixture:
 
     @staticmethod
     def of(corpus: Corpus, split: str, shares: Mapping[str, float]) -> Mixture:
-        """The mixture of a prepared corpus' songs.
+        """The mixture of a prepared corpus' songs of one split.
+
+        A corpus that is all `ood` has no splits: a recipe that names it wants all of it.
 
         Raises:
             UserError: none of the corpora with a share has songs there.
         """
-        corpora = {name: corpus.select(split, [name]) for name in shares}
+        corpora = {
+            name: corpus.select(split, [name]) or corpus.select("ood", [name]) for name in shares
+        }
         if not any(corpora.values()):
             raise UserError(f"this corpus folder has no {' and no '.join(corpora)} to train on")
         for name in (name for name, songs in corpora.items() if not songs):
