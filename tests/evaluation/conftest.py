@@ -33,7 +33,6 @@ def networks(tmp_path_factory, policy):
     }
     for name, network in made.items():
         kind = name.rpartition("/")[2].partition("-")[0]
-        sizes = AnchorConfig(transformer=network.config) if kind == "anchor" else network.config
-        header = Header(model=kind, config=msgspec.to_builtins(sizes))
+        header = Header(model=kind, config=msgspec.to_builtins(network.config))
         save(folder / f"{name}.safetensors", header, network.state_dict())
     return folder

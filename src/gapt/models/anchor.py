@@ -33,7 +33,7 @@ class Anchor(nn.Module):
 
     def __init__(self, config: AnchorConfig) -> None:
         super().__init__()
-        self.config = config.transformer
+        self.config = config
         self.part = PARTS[config.part]
         dim = config.transformer.dim
         self.heard_embedding = VoiceEmbedding(other(self.part), dim)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.models.anchor import Anchor, AnchorConfig
-from gapt.models.checkpoint import load_policy
+from gapt.models.checkpoint import load_anchor, load_policy
 from gapt.models.policy import Policy
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.batches import Batch, Mixture, held_out, stack, with_wrong_past
-from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe, PolicyRecipe
+from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
 from gapt.training.supervised import Task, fit
 
 
@@ -51,20 +51,36 @@ NLL = Callable[[nn.Module, Tensor, Tensor, Tensor], dict[str, Tensor]]
 
 
 class LikelihoodTask(Task):
-    """Maximum likelihood, a frame at a time."""
+    """Maximum likelihood, a frame at a time; perhaps from another network on.
 
-    chosen_by = "chord_nll"
+    Attributes:
+        nll: negative log-likelihoods, by name, of what the model learns.
+    """
 
     nll: NLL
+    chosen_by = "chord_nll"
 
-    def __init__(self, recipe: LikelihoodRecipe, corpus: Corpus) -> None:
+    def __init__(
+        self, recipe: LikelihoodRecipe, corpus: Corpus, build: Callable[[Any], nn.Module],
+        load: Callable[[Path], nn.Module],
+    ) -> None:  # fmt: skip
         self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        self.model = build(self.config)
+        if recipe.start:
+            first = load(Path(recipe.start))
+            if first.config != self.model.config:
+                raise UserError(
+                    f"{recipe.start} has the sizes {first.config}, the recipe {self.model.config}"
+                )
+            self.model.load_state_dict(first.state_dict())
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
         self.held_out = held_out(corpus, recipe.mixture, recipe.validation_songs)
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
-        """Random windows in random keys."""
-        return self.mixture.draw(rng, size, self.recipe.frames)
+        """Random windows in random keys, some with a wrong past."""
+        windows = self.mixture.draw(rng, size, self.recipe.frames)
+        return with_wrong_past(windows, self.recipe.wrong_past, rng)
 
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
@@ -82,28 +98,14 @@ class LikelihoodTask(Task):
 
 
 class PolicyTask(LikelihoodTask):
-    """The online policy's, perhaps from another policy on, perhaps learning to recover."""
+    """The online policy's."""
 
     name = "policy"
     nll = staticmethod(policy_nll)
 
-    def __init__(self, recipe: PolicyRecipe, corpus: Corpus) -> None:
-        super().__init__(recipe, corpus)
+    def __init__(self, recipe: LikelihoodRecipe, corpus: Corpus) -> None:
         self.config = recipe.transformer
-        torch.manual_seed(recipe.seed)
-        self.model = Policy(self.config)
-        self.wrong_past = recipe.wrong_past
-        if recipe.start:
-            first = load_policy(Path(recipe.start))
-            if first.config != recipe.transformer:
-                raise UserError(
-                    f"{recipe.start} has the sizes {first.config}, the recipe {recipe.transformer}"
-                )
-            self.model.load_state_dict(first.state_dict())
-
-    def draw(self, rng: np.random.Generator, size: int) -> Batch:
-        """Random windows in random keys, some with a wrong past."""
-        return with_wrong_past(super().draw(rng, size), self.wrong_past, rng)
+        super().__init__(recipe, corpus, Policy, load_policy)
 
 
 class AnchorTask(LikelihoodTask):
@@ -113,11 +115,9 @@ class AnchorTask(LikelihoodTask):
     nll = staticmethod(anchor_nll)
 
     def __init__(self, recipe: AnchorRecipe, corpus: Corpus) -> None:
-        super().__init__(recipe, corpus)
         self.config = AnchorConfig(transformer=recipe.transformer, part=recipe.part)
-        torch.manual_seed(recipe.seed)
-        self.model = Anchor(self.config)
         self.chosen_by = "chord_nll" if recipe.part == "chords" else "melody_nll"
+        super().__init__(recipe, corpus, Anchor, load_anchor)
 
 
 @torch.no_grad()
@@ -137,7 +137,9 @@ def song_nll(
     return {name: total / count for name, total in totals.items()}
 
 
-def train_policy(recipe: PolicyRecipe, corpus: Corpus, out: Path, *, resume: bool = False) -> None:
+def train_policy(
+    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
     """Train the online policy into the run folder `out`; see `gapt.training.supervised.fit`."""
     fit(PolicyTask(recipe, corpus), recipe, out, resume=resume)
 

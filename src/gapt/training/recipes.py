@@ -61,33 +61,27 @@ class SupervisedRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The policy's and the anchor's maximum likelihood (Wu et al., arXiv 2511.17879, appendix).
+    """The policy's maximum likelihood (Wu et al., arXiv 2511.17879, appendix).
+
+    `start` and `wrong_past` are ours; the paper has neither.
 
     Attributes:
         frames: length of a window.
+        start: the network to start from, a shipped one's name or a path; None: from nothing.
+        wrong_past: share of the windows whose chords, up to a random chord's onset, are heard in
+            another key than the melody; nothing is learnt there, but from that onset on the true
+            chords are. Teaches to recover from one's own mistakes, of which data has none.
     """
 
     frames: int = 256
+    start: str | None = None
+    wrong_past: float = 0.0
 
 
 class AnchorRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The anchor's: `part` is the one that it plays, knowing all of the other."""
 
     part: Literal["chords", "melody"] = "chords"
-
-
-class PolicyRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The policy's, and what may be added to it. Both additions are ours; the paper has neither.
-
-    Attributes:
-        start: the policy to start from, a shipped model's name or a path; None: from nothing.
-        wrong_past: share of the windows whose chords, up to a random chord's onset, are heard in
-            another key than the melody; nothing is learnt there, but from that onset on the true
-            chords are. Teaches to recover from one's own mistakes, of which data has none.
-    """
-
-    start: str | None = None
-    wrong_past: float = 0.0
 
 
 class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,11 +184,13 @@ _PAPER_LIKELIHOOD: dict[str, Any] = {
 }
 
 POLICY_RECIPES = {
-    "tiny": PolicyRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
-    "small": PolicyRecipe(
+    "tiny": LikelihoodRecipe(transformer=POLICY_PRESETS["tiny"], **_TINY_LIKELIHOOD),
+    "small": LikelihoodRecipe(
         transformer=POLICY_PRESETS["small"], steps=3000, batch=32, learning_rate=1e-3
     ),
-    "paper": PolicyRecipe(transformer=POLICY_PRESETS["paper"], steps=11_000, **_PAPER_LIKELIHOOD),
+    "paper": LikelihoodRecipe(
+        transformer=POLICY_PRESETS["paper"], steps=11_000, **_PAPER_LIKELIHOOD
+    ),
 }
 
 ANCHOR_RECIPES = {

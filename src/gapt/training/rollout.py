@@ -74,7 +74,7 @@ def rollout(
     heard, own = (melody, chords) if part == CHORDS else (chords, melody)
     batch, frames = own.shape
     sight = player.sight(part, heard, real)
-    cache = Cache.empty(player.config, batch, sight)
+    cache = Cache.empty(player.transformer.config, batch, sight)
     before = own.new_full((batch,), part.start)
     played = torch.empty_like(own)
     log_probs = sight.new_empty(own.shape, dtype=torch.float32)
@@ -109,7 +109,7 @@ def duet(
     players, parts = (melodist, accompanist), (MELODY, CHORDS)
     chances = [chance.to(like.device) for chance in noise]
     batch, frames = chances[0].shape
-    caches = [Cache.empty(player.config, batch, like) for player in players]
+    caches = [Cache.empty(player.transformer.config, batch, like) for player in players]
     before = [chances[0].new_full((batch,), part.start, dtype=torch.int64) for part in parts]
     played = [before[0].new_empty(batch, frames) for _ in parts]
     for t in range(frames):
