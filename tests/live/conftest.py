@@ -1,7 +1,8 @@
-"""What the live tests play with: a model, and a running server."""
+"""What the live tests play with: a model, a running server, and a browser."""
 
 import pytest
 from jam_process import jam_at
+from page_driver import CHROMIUM, chromium, listen_for_complaints, open_page
 
 from gapt.live.models import DEFAULT_MODEL
 from gapt.live.server import make_offer
@@ -26,3 +27,22 @@ def jam(model_name):
     """The URL of a running `gapt jam`."""
     with jam_at(model_name) as (_, url):
         yield url
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, jam):
+    """The page, connected and idle; it must not have complained when the test ends."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
+        complaints = listen_for_complaints(page)
+        open_page(page, jam)
+        yield page
+        assert complaints == []

@@ -1,11 +1,11 @@
-"""The page as a player meets it: the real server, a real browser, real keys, the sound it makes."""
+"""The page as a player meets it: the real server, a real browser, keys on time, the sound it makes.
+
+In real time, so it wants the machine to itself. What needs no music is in test_page_controls.py.
+"""
 
 import base64
-import re
-import shutil
+import json
 import signal
-import subprocess
-import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,76 +13,26 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from cut_line import line_to
 from jam_process import jam_at
-from playwright.sync_api import expect, sync_playwright
+from page_driver import (
+    KEYBOARD,
+    TUNE,
+    answer_times,
+    listen_for_complaints,
+    open_page,
+    play,
+    repeated,
+    start,
+    wait_until,
+)
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.realtime
 
 HERE = Path(__file__).parent
-WEB = HERE.parents[1] / "web"
-SHIPPED = HERE.parents[1] / "src" / "gapt" / "live" / "page"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 BARS, BEAT = 16, 0.5  # 120 BPM
-# (key, pitch, beats), 4 bars; a rest has no key.
-TUNE = [
-    ("KeyG", 67, 1), ("KeyG", 67, 1), ("KeyD", 64, 1), ("KeyG", 67, 1),
-    ("KeyK", 72, 1.5), ("KeyJ", 71, 0.5), ("KeyH", 69, 1), ("KeyG", 67, 1),
-    ("KeyF", 65, 1), ("KeyH", 69, 1), ("KeyG", 67, 0.5), ("KeyF", 65, 0.5), ("KeyD", 64, 1),
-    ("KeyS", 62, 1), ("KeyD", 64, 1), ("KeyA", 60, 1.5), (None, None, 0.5),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, jam):
-    """The page, connected and idle; it must not have complained when the test ends."""
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        page = context.new_page()
-        complaints = listen_for_complaints(page)
-        page.goto(jam)
-        expect(page.locator("#status")).to_have_text("Connected")
-        yield page
-        assert complaints == []
-
-
-def listen_for_complaints(page):
-    complaints = []
-    page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return complaints
-
-
-def wait_until(page, condition, timeout=10.0):
-    """Playwright's own wait would evaluate a string in the page, which the page forbids."""
-    end = time.monotonic() + timeout
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, f"never came: {condition}"
-        page.wait_for_timeout(5)
-
-
-# --- sixteen bars ---------------------------------------------------------------------------------
+MELODY = repeated(TUNE, 64, BARS // 4)
 
 
 @dataclass
@@ -91,6 +41,7 @@ class Performance:
 
     frames: list
     late: int
+    answers: list
     rate: float
     sound: np.ndarray
     hosts: set
@@ -111,15 +62,13 @@ def performance(browser, jam, tmp_path_factory):
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         page.on("websocket", lambda websocket: hosts.add(urlsplit(websocket.url).netloc))
         page.add_init_script(path=HERE / "audio_tap.js")
-        page.goto(jam)
-        expect(page.locator("#status")).to_have_text("Connected")
-        page.get_by_label("Tempo", exact=True).fill("120")
-        page.get_by_label("Listens first").select_option("not at all")
-        page.get_by_label("Adventurous").fill("1.2")
-        page.keyboard.press("Space")
-        play_tune(page)
-        late = page.evaluate("gapt.ledger.late")
-        frames = page.evaluate("gapt.ledger.frames")
+        open_page(page, jam)
+        page.locator("#piano").click()  # the piano's recordings come with the first touch
+        page.evaluate("gapt.loaded")
+        start(page, temperature=1.2)
+        play(page, MELODY, until=16 * BARS + 1)
+        late, frames = page.evaluate("[gapt.ledger.late, gapt.ledger.frames]")
+        answers = answer_times(page)
         page.screenshot(path=tmp_path_factory.mktemp("screens") / "playing.png")
         page.keyboard.press("Space")
         wait_until(page, "!gapt.playing")
@@ -134,27 +83,7 @@ def performance(browser, jam, tmp_path_factory):
         assert following - first < 1.5 * len(samples), "the tap lost sound"
     for first, samples in blocks:
         sound[first : first + len(samples)] = samples
-    return Performance(frames, late, rate, sound, hosts, complaints)
-
-
-def play_tune(page):
-    """Press the tune's keys on time, until `BARS` bars have gone by."""
-    wait_until(page, "gapt.playing && gapt.position > -8")
-    origin = time.monotonic() - page.evaluate("gapt.position") * BEAT / 4
-
-    def sleep_until(beat):
-        page.wait_for_timeout(max(0.0, origin + beat * BEAT - time.monotonic()) * 1000)
-
-    beat = 0.0
-    while beat < 4 * BARS:
-        for key, _, beats in TUNE:
-            sleep_until(beat)
-            if key:
-                page.keyboard.down(key)
-                sleep_until(beat + beats - 0.1)
-                page.keyboard.up(key)
-            beat += beats
-    sleep_until(beat + 0.25)
+    return Performance(frames, late, answers, rate, sound, hosts, complaints)
 
 
 def test_every_frame_has_its_chord_and_none_comes_late(performance):
@@ -162,9 +91,18 @@ def test_every_frame_has_its_chord_and_none_comes_late(performance):
     assert [f["frame"] for f in frames] == list(range(len(frames)))
     assert len(frames) > 16 * BARS
     assert performance.late == 0
-    assert [f["frame"] for f in frames if f["decided"] > f["start"]] == []
+    assert [f["frame"] for f in frames if f["decided"] is None or f["decided"] > f["start"]] == []
     starts = [f["start"] for f in frames]
     assert np.allclose(np.diff(starts), BEAT / 4)
+
+
+def test_each_chord_knows_all_but_the_present_frame(performance):
+    assert all(f["heard"] == f["frame"] - 1 for f in performance.frames)
+
+
+def test_a_press_is_answered_within_a_frame_and_a_half(performance):
+    assert len(performance.answers) > 0.9 * len(MELODY)
+    assert np.median(performance.answers) < 1.5 * BEAT / 4 + 0.1  # and what the loudspeaker adds
 
 
 def test_chords_go_along_all_the_way(performance):
@@ -179,14 +117,10 @@ def test_the_model_hears_what_is_played(performance):
         for f in performance.frames
         if f["melody"] and f["melody"]["onset"]
     }
-    played, beat = [], 0.0
-    for key, pitch, beats in TUNE * (BARS // 4):
-        played += [(pitch, round(4 * beat))] * bool(key)
-        beat += beats
+    played = [(pitch, on) for pitch, on, _ in MELODY]
     assert len(onsets) == len(played)
     # A loaded machine may press a key late by a few hundredths of a second.
-    heard = [any((pitch, t + d) in onsets for d in (-1, 0, 1)) for pitch, t in played]
-    assert all(heard)
+    assert all(any((pitch, t + d) in onsets for d in (-1, 0, 1)) for pitch, t in played)
     assert sum(note in onsets for note in played) > 0.9 * len(played)
 
 
@@ -238,13 +172,11 @@ def test_nothing_is_asked_of_another_host_and_nothing_goes_wrong(performance, ja
     assert performance.complaints == []
 
 
-# --- the page by itself ---------------------------------------------------------------------------
-
-
 def test_a_stalled_page_holds_its_chord_counts_and_recovers(page):
     page.add_init_script(path=HERE / "audio_tap.js")
     page.reload()
-    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#status")).to_have_text("Connected")
+    start(page, tempo=100)
     wait_until(page, "gapt.position > 6")
     assert page.evaluate("gapt.ledger.late") == 0
     page.evaluate("const end = performance.now() + 500; while (performance.now() < end);")
@@ -255,157 +187,166 @@ def test_a_stalled_page_holds_its_chord_counts_and_recovers(page):
     frames = page.evaluate("gapt.ledger.frames")
     assert [f["frame"] for f in frames] == list(range(len(frames)))
     assert all(f["decided"] <= f["start"] for f in frames[-3:])
+    # What was held and not planned, the accompanist is told.
+    told = [f["melody"].get("chord") for f in frames if f["melody"] and f["decided"] is None]
+    assert told
+    assert all(told)
     assert min(page.evaluate("audioTap.read().leads")) >= 0, "something was started in the past"
-    page.get_by_role("button", name="Stop").click()
 
 
-def pressed(page):
-    return [int(p) for p in page.locator("#piano .pressed").evaluate_all(
-        "keys => keys.map((key) => key.dataset.pitch)"
-    )]  # fmt: skip
+def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(browser, jam):
+    seconds, tempo = 5, 100
+    frames_lost = seconds * tempo / 15
+    with line_to(jam) as line, browser.new_context() as context:
+        page = context.new_page()
+        open_page(page, line.url)
+        start(page, tempo=tempo, lookahead=32)
+        cuts = [(24, line.cut), (24 + frames_lost, line.mend)]
+        end = 24 + frames_lost + 48
+        play(page, repeated(TUNE, 64, 2), tempo, until=end, meanwhile=cuts)
+        expect(page.locator("#status")).to_have_text("Connected")
+        frames, alone = page.evaluate("[gapt.ledger.frames, gapt.ledger.alone]")
+    assert [f["frame"] for f in frames] == list(range(len(frames)))
+    assert frames_lost - 3 <= alone <= frames_lost + 30
+    undecided = [f for f in frames if f["decided"] is None]
+    assert len({f["frame"] for f in undecided if f["onset"]}) >= 1, "nothing was left of the plan"
+    assert all(f["melody"]["chord"] for f in undecided)
+    # Since the session is back every chord knows the melody again, what it missed as well.
+    assert all(f["heard"] == f["frame"] - 1 for f in frames[-12:])
 
 
-def test_keys_play_shift_octaves_and_are_let_go_on_blur(page):
-    page.keyboard.down("KeyA")
-    page.keyboard.down("KeyA")  # what holding a key repeats
-    page.keyboard.down("KeyD")
-    assert pressed(page) == [60, 64]
-    page.keyboard.press("KeyX")
-    page.keyboard.up("KeyA")
-    page.keyboard.down("KeyA")
-    assert pressed(page) == [64, 72]
-    page.evaluate("dispatchEvent(new Event('blur'))")
-    assert pressed(page) == []
-
-
-def test_the_piano_is_played_by_pointer_and_sliding_moves_on(page):
-    centre = {}
-    for pitch in (64, 65):
-        box = page.locator(f'#piano [data-pitch="{pitch}"]').bounding_box()
-        centre[pitch] = (box["x"] + box["width"] / 2, box["y"] + 0.9 * box["height"])
-    page.mouse.move(*centre[64])
-    page.mouse.down()
-    assert pressed(page) == [64]
-    page.mouse.move(*centre[65])
-    assert pressed(page) == [65]
-    page.mouse.up()
-    assert pressed(page) == []
-
-
-@pytest.mark.parametrize(("width", "height"), [(375, 812), (1280, 800)])
-def test_the_page_fits_and_every_control_has_a_name(page, width, height, tmp_path):
-    page.set_viewport_size({"width": width, "height": height})
-    page.screenshot(path=tmp_path / "page.png")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for control in page.locator("button:visible, input:visible, select:visible").all():
-        snapshot = control.aria_snapshot()
-        assert re.search(r'"[^"]+"', snapshot), snapshot
-
-
-def test_a_lost_connection_is_said_and_mended(browser, model_name):
+def test_a_session_that_is_over_ends_the_take_and_keeps_it(browser, model_name):
     with jam_at(model_name) as (process, url):
         context = browser.new_context()
         page = context.new_page()
-        page.goto(url)
-        expect(page.locator("#status")).to_have_text("Connected")
-        page.get_by_role("button", name="Start").click()
-        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        open_page(page, url)
+        start(page)
+        wait_until(page, "gapt.position > 0")
+        page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 64, 100)")
+        wait_until(page, "gapt.position > 8")
         process.send_signal(signal.SIGINT)
         process.wait(timeout=10)
-    expect(page.locator("#status")).to_contain_text("Connection lost")
-    expect(page.get_by_role("button", name="Start")).to_be_visible()
+        expect(page.locator("#status")).to_contain_text("Playing on from the plan")
+        assert page.evaluate("gapt.playing")
     with jam_at(model_name, port=urlsplit(url).port):
-        expect(page.locator("#status")).to_have_text("Connected", timeout=15_000)
+        expect(page.locator("#status")).to_contain_text("begin another", timeout=15_000)
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+        page.locator("#takes-box summary").click()
+        expect(page.locator("#takes li")).to_have_count(1)
+        page.keyboard.press("Escape")
+        start(page)
+        expect(page.locator("#status")).to_have_text("Connected")
     context.close()
 
 
-# --- its modules ----------------------------------------------------------------------------------
+def test_models_are_switched_while_playing_and_the_take_goes_on(page):
+    models = page.locator("#models input").evaluate_all("radios => radios.map((r) => r.value)")
+    first = page.locator("#models input:checked").input_value()
+    second = next(name for name in models if name != first)
+    start(page)
+    wait_until(page, "gapt.position > 8")
+    page.get_by_role("radio", name=second, exact=True).check(force=True)
+    wait_until(page, "gapt.recording.cues.length === 2")
+    page.keyboard.press("N")
+    wait_until(page, "gapt.recording.cues.length > 2")
+    wait_until(page, "gapt.position > gapt.recording.cues.at(-1).frame + 8")
+    cues, frames, late = page.evaluate(
+        "[gapt.recording.cues, gapt.ledger.frames, gapt.ledger.late]"
+    )
+    assert [cue["model"] for cue in cues[:2]] == [first, second]
+    assert [f["frame"] for f in frames] == list(range(len(frames)))
+    assert late == 0
 
 
-@pytest.fixture(scope="module")
-def modules(browser, jam):
-    """Any document of the server: a place to import the page's modules in."""
+def test_it_listens_first_in_three_four(page):
+    start(page, listen=1, metre=3)
+    wait_until(page, "gapt.position > 2")
+    expect(page.locator("#chord")).to_have_text("listening")
+    expect(page.locator("#beats i")).to_have_count(3)
+    wait_until(page, "gapt.position > 14")
+    frames = page.evaluate("gapt.ledger.frames")
+    assert not any(f["name"] for f in frames[:12])
+    assert frames[12]["onset"]
+
+
+def test_a_longer_commitment_is_planned_and_kept(page):
+    start(page, commit=8, lookahead=16)
+    planned = {}
+    for until in (4, 12, 20):
+        wait_until(page, f"gapt.position > {until}")
+        plan = page.evaluate("gapt.plan")
+        assert plan["committed"] > until + 7
+        planned |= {c["frame"]: c["name"] for c in plan["coming"] if c["frame"] < plan["committed"]}
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 66, 100)")
+    wait_until(page, "gapt.position > 30")
+    frames = page.evaluate("gapt.ledger.frames")
+    assert all(f["heard"] == f["frame"] - 8 for f in frames[8:])
+    assert all(frames[t]["name"] == name for t, name in planned.items())
+
+
+def test_a_take_is_kept_replayed_and_exported(page, tmp_path):
+    import mido
+
+    start(page)
+    play(page, TUNE, until=40)
+    played = page.evaluate("gapt.recording")
+    page.keyboard.press("Space")
+    wait_until(page, "!gapt.playing")
+    page.reload()
+    expect(page.locator("#takes-count")).to_have_text("1")
+    page.locator("#takes-box summary").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="JSON").click()
+    download.value.save_as(tmp_path / "take.json")
+    kept = json.loads((tmp_path / "take.json").read_text())
+    assert kept["notes"][:8] == played["notes"][:8]
+    assert kept["chords"][: len(played["chords"]) - 1] == played["chords"][:-1]
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="MIDI", exact=False).last.click()
+    download.value.save_as(tmp_path / "take.mid")
+    names = [track.name for track in mido.MidiFile(tmp_path / "take.mid").tracks]
+    assert names == ["gapt", "Melody", "Chords"]
+
+    page.get_by_role("button", name="Replay").click()
+    wait_until(page, "gapt.playing")
+    wait_until(page, f"gapt.position > {kept['frames'] - 8}")
+    name = page.locator("#chord").inner_text()
+    assert name not in ("", "tacet")
+    wait_until(page, "!gapt.playing")
+    expect(page.locator("#takes li")).to_have_count(1)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#takes li")).to_have_count(0)
+
+
+def test_the_input_offset_is_tapped(page):
+    # Generous: a loaded machine taps late.
+    page.locator("#advanced summary").click()
+    page.get_by_role("button", name="Measure").click()
+    dialog = page.get_by_role("dialog", name="Input offset")
+    page.wait_for_timeout(300)
+    for tap in range(10):
+        expect(dialog).to_be_visible()
+        page.keyboard.press("KeyG")
+        page.wait_for_timeout(600 if tap < 9 else 0)
+    expect(dialog).to_contain_text("ms.")
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_be_hidden()
+    offset = page.evaluate("Number(localStorage['gapt.offset'])")
+    assert page.locator("#offset-value").inner_text() == f"{offset} ms"
+    page.reload()
+    assert page.locator("#offset-value").inner_text() == f"{offset} ms"
+
+
+def test_pages_play_side_by_side(browser, jam):
     with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(jam + "icon.svg")
-        yield page
-
-
-MELODY = """async ([events, frames]) => {
-  const { Melody } = await import("/melody.js");
-  const melody = new Melody();
-  const told = [];
-  for (const [kind, pitch, position] of events) {
-    while (position >= melody.frame + 0.5) told.push(melody.take());
-    melody[kind](pitch, position);
-  }
-  while (told.length < frames) told.push(melody.take());
-  return told.map(({ pitch, onset }) => (pitch === null ? "-" : onset ? `${pitch}!` : `${pitch}`));
-}"""
-
-
-@pytest.mark.parametrize(
-    ("events", "told"),
-    [
-        # To the nearest frame: early and late.
-        ([("press", 60, 0.6), ("release", 60, 3.4)], ["-", "60!", "60", "-", "-"]),
-        # Pressed in the count-in, just before the downbeat.
-        ([("press", 60, -0.4), ("release", 60, 1.6)], ["60!", "60", "-"]),
-        # Held since earlier in the count-in; and let go before it ended.
-        ([("press", 60, -5), ("release", 60, 2)], ["60!", "60", "-"]),
-        ([("press", 60, -5), ("release", 60, -0.6)], ["-", "-"]),
-        # Shorter than a frame.
-        ([("press", 60, 1.1), ("release", 60, 1.2)], ["-", "60!", "-"]),
-        # Two in one frame: the newest.
-        ([("press", 60, 0.8), ("press", 64, 1.2)], ["-", "64!", "64"]),
-        # The newest ends the one before; letting that go changes nothing, and it does not return.
-        (
-            [("press", 60, 0), ("press", 64, 2), ("release", 60, 3), ("release", 64, 4)],
-            ["60!", "60", "64!", "64", "-"],
-        ),
-        ([("press", 60, 0), ("press", 64, 2), ("release", 64, 3)], ["60!", "60", "64!", "-", "-"]),
-        # The same key again.
-        (
-            [("press", 60, 0), ("release", 60, 1.9), ("press", 60, 2)],
-            ["60!", "60", "60!", "60"],
-        ),
-    ],
-)
-def test_presses_become_frames(modules, events, told):
-    assert modules.evaluate(MELODY, [events, len(told)]) == told
-
-
-def test_a_press_that_comes_after_its_frame_was_told_belongs_to_the_next(modules):
-    told = modules.evaluate("""async () => {
-      const { Melody } = await import("/melody.js");
-      const melody = new Melody();
-      const told = [melody.take(), melody.take()];
-      melody.press(60, 1.3);
-      return [...told, melody.take(), melody.take()];
-    }""")
-    assert [(state["pitch"], state["onset"]) for state in told[2:]] == [(60, True), (60, False)]
-
-
-def test_a_new_tempo_bends_time_only_ahead(modules):
-    times, later, position = modules.evaluate("""async () => {
-      const { Transport } = await import("/clock.js");
-      const transport = new Transport(0, 60);
-      const times = (t) => [-16, 0, 1, 2, 3, 4, 8].map((frame) => t.timeOf(frame));
-      const before = times(transport);
-      transport.setTempo(90, 4.1);
-      transport.setTempo(120, 4.1);
-      return [before, times(transport), transport.positionAt(4.75 + 0.125)];
-    }""")
-    assert times == [0, 4, 4.25, 4.5, 4.75, 5, 6]
-    assert later == [0, 4, 4.25, 4.5, 4.75, 4.875, 5.375]
-    assert position == 4
-
-
-def test_the_shipped_script_is_what_the_sources_compile_to(tmp_path):
-    compiler = WEB / "node_modules" / "typescript" / "bin" / "tsc"
-    if not compiler.exists():
-        pytest.skip("no TypeScript compiler here: run npm install in web/")
-    subprocess.run(["node", compiler, "-p", WEB, "--outDir", tmp_path], check=True)
-    compiled = {path.name: path.read_text() for path in tmp_path.glob("*.js")}
-    shipped = {path.name: path.read_text() for path in SHIPPED.glob("*.js")}
-    assert compiled == shipped
+        pages = [context.new_page() for _ in range(4)]
+        for page in pages:
+            open_page(page, jam)
+            start(page, lookahead=8)
+        wait_until(pages[-1], "gapt.position > 24")
+        for page in pages:
+            frames = page.evaluate("gapt.ledger.frames")
+            assert [f["frame"] for f in frames] == list(range(len(frames)))
+            assert page.evaluate("gapt.ledger.alone") == 0

@@ -317,7 +317,17 @@ void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined)
 
 // --- the two clocks that drive it ----------------------------------------------------------------
 
+/** The music comes first: while ticks come late, the stage is painted less often. */
+const LATE_TICK_MS = 20;
+const BUSY_FOR_MS = 3000;
+const BUSY_PAINT_MS = 60;
+let tickedAt = Infinity;
+let busyUntil = 0;
+
 startTicker(() => {
+  const now = performance.now();
+  if (now - tickedAt > LATE_TICK_MS) busyUntil = now + BUSY_FOR_MS;
+  tickedAt = now;
   take?.tick();
   replay?.tick();
   if (replay?.over) stop();
@@ -325,7 +335,11 @@ startTicker(() => {
 });
 
 let read = -Infinity;
+let painted = -Infinity;
 function paint(now: number): void {
+  requestAnimationFrame(paint);
+  if (now < busyUntil && now - painted < BUSY_PAINT_MS) return;
+  painted = now;
   const playing = take ?? replay;
   stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
   if (take && now - read > READINGS_MS) {
@@ -334,7 +348,6 @@ function paint(now: number): void {
     stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
     showTiming(take);
   }
-  requestAnimationFrame(paint);
 }
 requestAnimationFrame(paint);
 
@@ -374,6 +387,11 @@ const inspection = {
   /** Milliseconds to the server and back, and what its clock is ahead. */
   get link() {
     return { latency: connection.latency, clockOffset: connection.clockOffset };
+  },
+  /** Seconds: see `Take.allowance`; and from the audio clock to the loudspeaker. */
+  get delays() {
+    const allowance = shown instanceof Take ? shown.allowance : 0;
+    return { allowance, output: synth?.audio.outputLatency ?? 0 };
   },
   /** Resolves when the piano can be played. */
   get loaded(): Promise<void> | undefined {

@@ -92,7 +92,7 @@ export class Take implements Performance {
    * have less time. What they leave is used: it grows slowly while chords come well ahead, and
    * shrinks at once when one does not.
    */
-  private allowance = 0;
+  allowance = 0;
   private nextClick: number;
 
   /** @param latency seconds from the audio clock to the player's hands */

@@ -4,6 +4,8 @@
  */
 import { VERSION, } from "./protocol.js";
 const PING_MS = 2000;
+/** After so many pings without an answer, or so long without a `ready`, the line is dead. */
+const UNANSWERED = 2;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4000;
 const MISUNDERSTOOD = "The server said what this page does not understand. Reload the page.";
@@ -16,10 +18,13 @@ export class Connection {
     socket = null;
     ready = null;
     session = null;
+    /** The session that the present connection asked to go on with. */
+    resuming = null;
     wishes = {};
     used = false;
     retryMs = FIRST_RETRY_MS;
     pings = [];
+    unanswered = 0;
     constructor(handlers) {
         this.handlers = handlers;
         setInterval(() => this.ping(), PING_MS);
@@ -51,9 +56,12 @@ export class Connection {
     connect(hello) {
         this.socket?.close(1000);
         this.session = null;
+        this.unanswered = 0;
+        this.pings = [];
         const url = new URL("session", location.href);
         url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
         const socket = (this.socket = new WebSocket(url));
+        this.resuming = hello.resume ?? null;
         this.ready = new Promise((resolve, reject) => {
             let refusal = null;
             socket.onopen = () => socket.send(JSON.stringify(hello));
@@ -68,6 +76,7 @@ export class Connection {
                 else if (message.type === "ready") {
                     this.session = message.session;
                     this.retryMs = FIRST_RETRY_MS;
+                    this.unanswered = 0;
                     this.ping();
                     resolve(message);
                     this.handlers.onReady(message);
@@ -77,21 +86,22 @@ export class Connection {
             };
             socket.onclose = () => {
                 reject(new Error(refusal ?? "no connection"));
-                if (socket !== this.socket)
-                    return;
-                const lost = this.session ?? hello.resume ?? null;
-                this.socket = this.ready = this.session = this.latency = null;
-                this.pings = [];
-                if (refusal !== null)
-                    this.handlers.onRefused(refusal);
-                else {
-                    this.handlers.onLost();
-                    this.retry(lost);
-                }
+                if (socket === this.socket)
+                    this.lose(refusal);
             };
         });
         this.ready.catch(() => undefined); // the handlers report it; who awaits it sees it too
         return this.ready;
+    }
+    lose(refusal) {
+        const lost = this.session ?? this.resuming;
+        this.socket = this.ready = this.session = this.latency = null;
+        if (refusal !== null)
+            this.handlers.onRefused(refusal);
+        else {
+            this.handlers.onLost();
+            this.retry(lost);
+        }
     }
     /** A session that has heard something is taken up again, any other is as good as a new one. */
     retry(lost) {
@@ -111,11 +121,21 @@ export class Connection {
         else
             this.measure(message.t, message.server_time);
     }
+    /** Browsers take minutes to see that a network is gone, and sessions wait for one. */
     ping() {
-        this.send({ type: "ping", t: performance.now() });
+        const { socket } = this;
+        if (!socket)
+            return;
+        if (this.unanswered++ < UNANSWERED)
+            this.send({ type: "ping", t: performance.now() });
+        else {
+            this.lose(null);
+            socket.close();
+        }
     }
     /** Cristian's algorithm: of the last pings, the quickest tells the clocks' difference best. */
     measure(sent, serverTime) {
+        this.unanswered = 0;
         const trip = performance.now() - sent;
         this.pings = [...this.pings.slice(-7), { trip, offset: serverTime - (sent + trip / 2) }];
         const best = this.pings.reduce((a, b) => (b.trip < a.trip ? b : a));

@@ -308,7 +308,17 @@ controls.midi.addEventListener("click", () => void connectMidi());
 controls.midiPort.addEventListener("change", () => midi.choose(controls.midiPort.value || null));
 void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined));
 // --- the two clocks that drive it ----------------------------------------------------------------
+/** The music comes first: while ticks come late, the stage is painted less often. */
+const LATE_TICK_MS = 20;
+const BUSY_FOR_MS = 3000;
+const BUSY_PAINT_MS = 60;
+let tickedAt = Infinity;
+let busyUntil = 0;
 startTicker(() => {
+    const now = performance.now();
+    if (now - tickedAt > LATE_TICK_MS)
+        busyUntil = now + BUSY_FOR_MS;
+    tickedAt = now;
     take?.tick();
     replay?.tick();
     if (replay?.over)
@@ -316,7 +326,12 @@ startTicker(() => {
     calibration.tick();
 });
 let read = -Infinity;
+let painted = -Infinity;
 function paint(now) {
+    requestAnimationFrame(paint);
+    if (now < busyUntil && now - painted < BUSY_PAINT_MS)
+        return;
+    painted = now;
     const playing = take ?? replay;
     stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
     if (take && now - read > READINGS_MS) {
@@ -325,7 +340,6 @@ function paint(now) {
         stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
         showTiming(take);
     }
-    requestAnimationFrame(paint);
 }
 requestAnimationFrame(paint);
 const timing = element("timing");
@@ -366,6 +380,11 @@ const inspection = {
     /** Milliseconds to the server and back, and what its clock is ahead. */
     get link() {
         return { latency: connection.latency, clockOffset: connection.clockOffset };
+    },
+    /** Seconds: see `Take.allowance`; and from the audio clock to the loudspeaker. */
+    get delays() {
+        const allowance = shown instanceof Take ? shown.allowance : 0;
+        return { allowance, output: synth?.audio.outputLatency ?? 0 };
     },
     /** Resolves when the piano can be played. */
     get loaded() {

@@ -1,0 +1,164 @@
+"""The page's controls, keys and looks, without music."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from page_driver import KEYBOARD, start, wait_until
+from playwright.sync_api import expect
+
+HERE = Path(__file__).parent
+WEB = HERE.parents[1] / "web"
+SHIPPED = HERE.parents[1] / "src" / "gapt" / "live" / "page"
+# What the Web Content Accessibility Guidelines ask for, and what axe thinks good practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def pressed(page):
+    keys = page.locator("#piano .pressed")
+    return [int(p) for p in keys.evaluate_all("keys => keys.map((key) => key.dataset.pitch)")]
+
+
+def test_keys_play_shift_octaves_and_are_let_go_on_blur(page):
+    page.keyboard.down("KeyA")
+    page.keyboard.down("KeyA")  # what holding a key repeats
+    page.keyboard.down("KeyD")
+    assert pressed(page) == [60, 64]
+    page.keyboard.press("KeyX")
+    page.keyboard.up("KeyA")
+    page.keyboard.down("KeyA")
+    assert pressed(page) == [64, 72]
+    page.evaluate("dispatchEvent(new Event('blur'))")
+    assert pressed(page) == []
+
+
+def test_the_piano_is_played_by_pointer_and_sliding_moves_on(page):
+    centre = {}
+    for pitch in (64, 65):
+        box = page.locator(f'#piano [data-pitch="{pitch}"]').bounding_box()
+        centre[pitch] = (box["x"] + box["width"] / 2, box["y"] + 0.9 * box["height"])
+    page.mouse.move(*centre[64])
+    page.mouse.down()
+    assert pressed(page) == [64]
+    page.mouse.move(*centre[65])
+    assert pressed(page) == [65]
+    page.mouse.up()
+    assert pressed(page) == []
+
+
+def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
+    def send(name, *data):
+        page.evaluate(f"fakeMidi.send('{name}', {', '.join(map(str, data))})")
+
+    send(KEYBOARD, 0x90, 60, 90)
+    send(KEYBOARD, 0xB0, 64, 127)
+    send(KEYBOARD, 0x80, 60, 0)
+    send(KEYBOARD, 0x91, 64, 90)
+    send(KEYBOARD, 0x91, 64, 0)  # how many keyboards say that a key is up
+    assert pressed(page) == [60, 64], "the pedal holds what is let go"
+    send(KEYBOARD, 0xB0, 64, 0)
+    assert pressed(page) == []
+
+    page.evaluate("fakeMidi.plug('Another')")
+    send("Another", 0x90, 62, 1)
+    assert pressed(page) == [62]
+    page.get_by_label("Heard").select_option(KEYBOARD)
+    assert pressed(page) == [], "who is no longer heard lets go"
+    send("Another", 0x90, 65, 90)
+    assert pressed(page) == []
+    send(KEYBOARD, 0x90, 67, 90)
+    page.evaluate(f"fakeMidi.unplug('{KEYBOARD}')")
+    assert pressed(page) == []
+
+
+def test_tapping_sets_the_tempo(page):
+    page.evaluate(
+        """async () => {
+          const { TapTempo } = await import("/calibration.js");
+          const taps = new TapTempo();
+          window.tapped = [0, 0.4, 0.8, 1.2, 9, 9.6, 10.2].map((at) => taps.tap(at));
+        }"""
+    )
+    tapped = page.evaluate("tapped")
+    assert tapped[:2] == [None, None]
+    assert tapped[2:4] == pytest.approx([150, 150])
+    assert tapped[4:6] == [None, None], "after a pause it begins anew"
+    assert tapped[6] == pytest.approx(100)
+    for _ in range(3):
+        page.keyboard.press("B")
+        page.wait_for_timeout(400)
+    assert page.locator("#tempo").input_value() != "100"
+
+
+def test_what_was_set_is_set_when_the_page_comes_back(page):
+    page.get_by_label("Tempo", exact=True).fill("137")
+    page.get_by_label("Metre").select_option("3/4")
+    page.get_by_role("radio", name="Rhythm").check(force=True)
+    page.get_by_label("Chords", exact=True).uncheck()
+    page.get_by_label("Sound of the chords").select_option("organ")
+    page.reload()
+    expect(page.get_by_label("Tempo", exact=True)).to_have_value("137")
+    expect(page.locator("#tempo-value")).to_have_text("137")
+    expect(page.get_by_label("Metre")).to_have_value("3")
+    expect(page.get_by_role("radio", name="Rhythm")).to_be_checked()
+    expect(page.get_by_label("Chords", exact=True)).not_to_be_checked()
+    expect(page.get_by_label("Sound of the chords")).to_have_value("organ")
+
+
+def test_the_keyboard_alone_reaches_every_control_and_plays(page):
+    reached = set()
+    page.locator("body").focus()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.name"))
+    wanted = {"start", "tempo", "tap", "metre", "listen", "model", "temperature", "style"}
+    wanted |= {"chords-on", "chords-sound", "chords-volume", "melody-on", "metronome"}
+    assert wanted <= reached
+    page.locator("#start").focus()
+    page.keyboard.press("Space")
+    wait_until(page, "gapt.playing")
+    page.keyboard.press("Enter")
+    wait_until(page, "!gapt.playing")
+    page.locator("#metre").focus()
+    page.keyboard.press("A")  # chooses in a list there, plays nothing
+    assert pressed(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), [(375, 812), (820, 1180), (1280, 800)])
+def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    def violations():
+        found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        return [(v["id"], [n["html"][:120] for n in v["nodes"][:4]]) for v in found]
+
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": height})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for control in page.locator("button:visible, input:visible, select:visible").all():
+        assert re.search(r'"[^"]+"', control.aria_snapshot()), control
+    assert violations() == []
+    start(page)
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 64, 100)")
+    wait_until(page, "gapt.position > 12")
+    assert violations() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("Space")
+    page.locator("#takes-box summary").click()
+    expect(page.locator("#takes li")).to_have_count(1)
+    assert violations() == []
+    page.get_by_role("button", name="Measure").click()
+    assert violations() == []
+    page.keyboard.press("Escape")
+
+
+def test_the_shipped_script_is_what_the_sources_compile_to(tmp_path):
+    compiler = WEB / "node_modules" / "typescript" / "bin" / "tsc"
+    if not compiler.exists():
+        pytest.skip("no TypeScript compiler here: run npm install in web/")
+    subprocess.run(["node", compiler, "-p", WEB, "--outDir", tmp_path], check=True)
+    compiled = {path.name: path.read_text() for path in tmp_path.glob("*.js")}
+    shipped = {path.name: path.read_text() for path in SHIPPED.glob("*.js")}
+    assert compiled == shipped
