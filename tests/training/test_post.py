@@ -1,5 +1,6 @@
 """Post-training on the built-in tunes: it learns, is hacked or not, resumes, and splits."""
 
+import json
 import math
 import os
 import signal
@@ -19,6 +20,7 @@ from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_policy
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS
+from gapt.training.bench import bench_train, report
 from gapt.training.post import REALISM, PostTraining, post_train
 from gapt.training.pretrain import train_anchor
 from gapt.training.recipes import ANCHOR_RECIPES
@@ -189,7 +191,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
         "gapt.training.post.learning_rate", lambda _, step: 1e-3 if step < 5 else math.inf
     )
     recipe = msgspec.structs.replace(pretrained.recipe, steps=10, validate_every=2)
-    with pytest.raises(UserError, match=r"the policy's loss is nan at update 5"):
+    with pytest.raises(UserError, match=r"the loss of the .* is nan at update 5"):
         post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "run")
     _, kept = load(tmp_path / "run" / "last.safetensors", "post-training")
     assert all(tensor.isfinite().all() for tensor in kept.values())
@@ -208,3 +210,14 @@ def test_bad_numbers_are_refused_by_name(pretrained, tmp_path):
         with pytest.raises(UserError, match=message):
             post_train(recipe, corpus, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_time_of_an_update_is_told_part_by_part(tmp_path):
+    figures = bench_train("tiny", 1)
+    report(figures, tmp_path / "bench.json")
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert set(written) >= {"seconds_per_update", "parts", "peak_memory_mb", "device"}
+    parts = written["parts"]
+    assert set(parts) == {"rollout", "rewards", "anchor", "policy", "critic", "discriminator"}
+    assert 0.5 * written["seconds_per_update"] < sum(parts.values())
+    assert sum(parts.values()) <= written["seconds_per_update"]

@@ -57,6 +57,7 @@ class PostTraining:
     Attributes:
         policy: the one that learns.
         learners: all that learns, by name: what a checkpoint holds.
+        step: the number of the update that is being made.
         clock: the seconds that the parts of the updates have taken.
     """
 
@@ -111,6 +112,7 @@ class PostTraining:
         )
         self.learners.to(device)
         self.clock = Stopwatch(device)
+        self.step = 0
 
     def update(self, step: int, realism: list[float]) -> dict[str, float]:
         """Make one update; returns what to log.
@@ -119,6 +121,7 @@ class PostTraining:
             step: its number, from 0.
             realism: the mean adversarial reward of every update before it, in order.
         """
+        self.step = step
         self._set_learning_rates(step)
         songs, noise = self._draw(step)
         with self.clock("rollout"), self.fabric.autocast():
@@ -143,7 +146,7 @@ class PostTraining:
         for rows in self._minibatches():
             some = Rollout(*(tensor[rows] for tensor in play))
             given = None if advantages is None else advantages[rows]
-            for name, value in self._learn(step, some, rewards[rows], given).items():
+            for name, value in self._learn(some, rewards[rows], given).items():
                 sums[name] = sums.get(name, 0.0) + value / self.recipe.minibatches
         return {**logged, **sums, "learning_rate": learning_rate(self.recipe, step)}
 
@@ -220,9 +223,7 @@ class PostTraining:
         means = {name: self._mean(value) for name, value in logged.items()}
         return {**means, "discriminator/learns": float(learns)}
 
-    def _learn(
-        self, step: int, play: Rollout, rewards: Tensor, advantages: Tensor | None
-    ) -> dict[str, float]:
+    def _learn(self, play: Rollout, rewards: Tensor, advantages: Tensor | None) -> dict[str, float]:
         """One optimiser step on a mini-batch; returns what to log."""
         recipe, real = self.recipe, play.real
         logged: dict[str, Tensor] = {}
@@ -254,11 +255,6 @@ class PostTraining:
             objective = mean(clipped(ratio, gains, recipe.clip))
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
             loss = -objective + recipe.anchor_kl * kl - recipe.entropy * spread
-            if not torch.isfinite(loss):
-                raise UserError(
-                    f"the policy's loss is {loss.item():.3g} at update {step}. The last checkpoint "
-                    "is from before and is kept; a lower learning_rate usually helps"
-                )
             self._descend(loss, "policy")
             self.optimizer.step()
             self.optimizer.zero_grad()
@@ -274,7 +270,16 @@ class PostTraining:
         return (logits / self.recipe.temperature).log_softmax(-1)
 
     def _descend(self, loss: Tensor, name: str) -> None:
-        """One learner's gradients of a loss: the mean over processes, clipped."""
+        """One learner's gradients of a loss: the mean over processes, clipped.
+
+        Raises:
+            UserError: the loss is no longer a number.
+        """
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss of the {name} is {loss.item():.3g} at update {self.step}. The last "
+                "checkpoint is from before and is kept; a lower learning_rate usually helps"
+            )
         torch.autograd.backward(loss)
         parameters = list(self.learners[name].parameters())
         for parameter in parameters:
