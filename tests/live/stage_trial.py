@@ -11,6 +11,7 @@ Prints what each page's take was like, as JSON. Wants the machine to itself.
 import argparse
 import json
 import time
+from itertools import pairwise
 
 import numpy as np
 from cut_line import line_to
@@ -43,7 +44,7 @@ def report(page):
     answers = [1000 * t for t in answer_times(page)]
     return {
         "frames": len(frames),
-        "gaps": sum(b["frame"] - a["frame"] != 1 for a, b in zip(frames, frames[1:], strict=False)),
+        "gaps": sum(b["frame"] - a["frame"] != 1 for a, b in pairwise(frames)),
         "late": page.evaluate("gapt.ledger.late"),
         "alone": page.evaluate("gapt.ledger.alone"),
         "silent_share": round(float(np.mean([f["name"] is None for f in frames])), 3),

