@@ -165,7 +165,7 @@ def _accompany(
 
 
 _SPLITS = ("test", "ood")
-_SCENARIOS = ("cold", "primed", "perturbed", "long")
+_SCENARIOS = ("cold", "primed", "perturbed", "long", "duet")
 
 CorpusFolder = Annotated[Path, typer.Option("--corpus", help="What 'gapt data prepare' wrote.")]
 
@@ -236,7 +236,7 @@ def _reproduce(
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
     scenario: Annotated[
-        str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
+        str, typer.Option(help="cold, primed, perturbed, long, duet; several with commas; or all.")
     ] = "cold,perturbed",
     songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
 ) -> None:
@@ -264,11 +264,14 @@ def _export(
     run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Compute in 8 bits: plays large policies faster.")
+    ] = False,
 ) -> None:
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(run, out, half=half)
+    write(run, out, half=half, int8=int8)
 
 
 JudgesFolder = Annotated[
@@ -290,7 +293,7 @@ def _evaluate(
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and sound.")],
     split: Annotated[str, typer.Option(help="test, ood, or all.")] = "test",
     scenario: Annotated[
-        str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
+        str, typer.Option(help="cold, primed, perturbed, long, duet; several with commas; or all.")
     ] = "cold",
     songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
     seeds: Annotated[str, typer.Option(help="Seeds of the sampling, separated by commas.")] = "0",
@@ -299,6 +302,9 @@ def _evaluate(
         Path, typer.Option(help="Run or checkpoint of the anchor; left out: the shipped one.")
     ] = Path("anchor"),
     judges: JudgesFolder = JUDGES,
+    melodist: Annotated[
+        Path | None, typer.Option(help="The policy that improvises the melodies of a duet.")
+    ] = None,
     audio: Annotated[int, typer.Option(min=0, help="Songs to render as WAV.")] = 0,
 ) -> None:
     """Let systems play along with held-out melodies, and measure what they play."""
@@ -325,6 +331,7 @@ def _evaluate(
         songs=songs,
         seeds=numbers,
         temperature=temperature,
+        melodist=melodist,
         audio=audio,
     )
 

@@ -58,6 +58,18 @@ def test_logits_agree_with_torch(policy, tmp_path):
     assert saved > 1.8 * sum(parameter.numel() for parameter in policy.parameters())
 
 
+@torch.no_grad()
+def test_eight_bits_change_little_and_save_much(policy, tmp_path):
+    export_onnx(policy, tmp_path / "whole.onnx")
+    export_onnx(policy, tmp_path / "int8.onnx", int8=True)
+    assert_agree(policy, tmp_path / "int8.onnx", 0.02)
+    with pytest.raises(AssertionError):
+        assert_agree(policy, tmp_path / "int8.onnx", 1e-5)
+    saved = (tmp_path / "whole.onnx").stat().st_size - (tmp_path / "int8.onnx").stat().st_size
+    matrices = [p for name, p in policy.named_parameters() if "blocks" in name and p.ndim == 2]
+    assert saved > 2.5 * sum(matrix.numel() for matrix in matrices)
+
+
 @pytest.mark.parametrize("name", shipped_models())
 @torch.no_grad()
 def test_what_is_shipped_for_playing_and_for_training_is_the_same_model(name):

@@ -1,7 +1,8 @@
 """`gapt bench decision`: how long the accompanist takes to decide a chord, and whether that grows.
 
 One core, one session, as in live play. The same session is timed at its start and again after many
-frames, side by side in one run, so the ratio holds on any machine.
+frames, side by side in one run, so the ratio holds on any machine. Another session is timed while
+it plans: a whole plan is made again when the melody goes another way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from gapt.music.frames import FRAMES_PER_BEAT, MELODY
 
 _SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 _WARM_UP = 50
+PLAN = 16
+"""Frames of the plan that is made again, after `_PAST` frames of session."""
+_PAST = 200
+_REPLANS = 50
 
 
 def bench_decision(model: str | Path, frames: int) -> dict[str, float]:
@@ -25,7 +30,8 @@ def bench_decision(model: str | Path, frames: int) -> dict[str, float]:
 
     Returns:
         Milliseconds a decision: `p50_ms` and `p99_ms` of the first stretch, `late_p50_ms` and
-        `late_p99_ms` of the second; and `late_over_early`, the ratio of the medians.
+        `late_p99_ms` of the second; `late_over_early`, the ratio of the medians; and
+        `replan_p50_ms`, from a melody that nobody expected to a whole new plan of `PLAN` frames.
     """
     accompanist = Accompanist.load(model, seed=0)
     _play(accompanist, _WARM_UP)
@@ -40,8 +46,22 @@ def bench_decision(model: str | Path, frames: int) -> dict[str, float]:
         "late_p50_ms": float(late_p50),
         "late_p99_ms": float(late_p99),
         "late_over_early": float(late_p50 / p50),
+        "replan_p50_ms": float(np.median(_replans(model))),
         "frames": frames,
     }
+
+
+def _replans(model: str | Path) -> list[float]:
+    """Milliseconds that each of several whole plans took."""
+    accompanist = Accompanist.load(model, seed=0, lookahead=PLAN)
+    _play(accompanist, _PAST)
+    times = []
+    for step in range(_REPLANS):
+        start = time.perf_counter()
+        # Notes two octaves up that begin every frame are no way to go on with this tune.
+        accompanist.step(MELODY.on(_SCALE[-1] + 24 + step % 12))
+        times.append(1000 * (time.perf_counter() - start))
+    return times
 
 
 def _play(accompanist: Accompanist, frames: int) -> list[float]:
@@ -62,7 +82,8 @@ def report(figures: dict[str, float], path: Path | None) -> None:
     print(
         f"a decision takes {figures['p50_ms']:.2f} ms (p50), {figures['p99_ms']:.2f} ms (p99) at "
         f"the start, {figures['late_p50_ms']:.2f} and {figures['late_p99_ms']:.2f} ms after "
-        f"{21 * figures['frames']:.0f} frames: {figures['late_over_early']:.2f} times as long"
+        f"{21 * figures['frames']:.0f} frames: {figures['late_over_early']:.2f} times as long; "
+        f"a new plan of {PLAN} frames takes {figures['replan_p50_ms']:.1f} ms (p50)"
     )
     if path:
         with replacing(path) as temporary:

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import Tensor, nn
 
 from gapt.errors import UserError
@@ -25,6 +24,8 @@ from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
 from gapt.music.chords import VOCABULARY_ID
 
+_BLOCK = 32
+"""Weights that share a scale in 8 bits."""
 OUTPUTS = ("chord_logits", "melody_logits", "new_keys", "new_values")
 
 
@@ -121,7 +122,7 @@ def export_onnx(policy: Policy, path: Path, *, int8: bool = False) -> None:
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter's stack traces, with this machine's paths
     if int8:
-        model = _in_8_bits(model)
+        _multiply_in_8_bits(model)
     _store_in_half_what_fits(model)
     about = {
         "model": "policy",
@@ -133,27 +134,35 @@ def export_onnx(policy: Policy, path: Path, *, int8: bool = False) -> None:
         onnx.save(model, temporary)
 
 
-def _in_8_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with `MatMulNBits` for each product with a matrix of weights."""
-    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Gemm" and len(node.input) == 2:  # a Linear without bias
-            tensor = initializers[node.input[1]]
-            matrix = onnx.numpy_helper.to_array(tensor).T.copy()
-            tensor.CopyFrom(onnx.numpy_helper.from_array(matrix, tensor.name))
-            node.op_type = "MatMul"
-            del node.attribute[:]
-    del model.graph.value_info[:]
-    logging.disable(logging.INFO)  # it tells of every node
-    try:
-        # accuracy_level 4: the products too are of 8-bit integers.
-        quantizer = MatMulNBitsQuantizer(
-            model, bits=8, block_size=32, is_symmetric=True, accuracy_level=4
+def _multiply_in_8_bits(model: onnx.ModelProto) -> None:
+    """Put ONNX Runtime's `MatMulNBits` in place of each product with a matrix of weights."""
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Gemm" or len(node.input) != 2:  # the heads, which have biases, stay
+            continue
+        tensor = weights[node.input[1]]
+        matrix = onnx.numpy_helper.to_array(tensor)  # [outputs, inputs]
+        outputs, inputs = matrix.shape
+        blocks = matrix.reshape(outputs, inputs // _BLOCK, _BLOCK)
+        scales = np.abs(blocks).max(axis=-1) / 127 + 1e-30
+        bytes_ = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
+        scale_name = f"{tensor.name}.scales"
+        graph.initializer.append(onnx.numpy_helper.from_array(scales, scale_name))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(bytes_, tensor.name))
+        product = onnx.helper.make_node(
+            "MatMulNBits",
+            [*node.input, scale_name],
+            node.output,
+            domain="com.microsoft",
+            N=outputs,
+            K=inputs,
+            bits=8,
+            block_size=_BLOCK,
+            accuracy_level=4,  # multiply 8-bit integers, not floats
         )
-        quantizer.process()
-    finally:
-        logging.disable(logging.NOTSET)
-    return quantizer.model.model
+        node.CopyFrom(product)
+    model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
 
 
 def _store_in_half_what_fits(model: onnx.ModelProto) -> None:
