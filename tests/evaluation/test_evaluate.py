@@ -15,6 +15,7 @@ from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
 from gapt.evaluation.measures import Play
 from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH
+from gapt.evaluation.scenarios import Scenario
 from gapt.models.checkpoint import Header, save
 from gapt.music.frames import CHORDS, SILENCE
 
@@ -67,6 +68,19 @@ def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
     assert report.count("![") == 10
 
 
+def test_in_a_duet_the_melodies_are_improvised_too(options, networks, tunes, tmp_path):
+    options["scenarios"] = ["duet"]
+    with pytest.raises(UserError, match="a duet needs a melodist"):
+        evaluate(corpus=Corpus.load(tunes), out=tmp_path, **options)
+    melodist = networks / "policy.safetensors"
+    evaluate(corpus=Corpus.load(tunes), out=tmp_path, melodist=melodist, **options)
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert {row["system"] for row in rows} == {GROUND_TRUTH, "untrained"}
+    harmony = {row["system"]: row["mean"] for row in rows if row["measure"] == "harmony"}
+    # Who picks pitches and chords at random hits about as often as chords have pitch classes.
+    assert 0.15 < harmony["untrained"] < 0.45 < harmony[GROUND_TRUTH]
+
+
 def test_examples_can_be_heard(options, tunes, tmp_path):
     evaluate(corpus=Corpus.load(tunes), out=tmp_path, audio=1, **options)
     folder = tmp_path / "audio" / "test-cold"
@@ -102,7 +116,9 @@ def test_simulated_players_do_not_see_the_future(policy):
     other[:, 25:] = rng.integers(1, 129, (4, 15))
     real = np.ones_like(melody, dtype=bool)
     first, second = (
-        simulate(policy, Play(m, np.zeros_like(m), real), 0, seed=0, temperature=1.0).chords
+        simulate(
+            policy, Play(m, np.zeros_like(m), real), Scenario(), seed=0, temperature=1.0
+        ).chords
         for m in (melody, other)
     )
     assert np.array_equal(first[:, :26], second[:, :26])
@@ -114,7 +130,7 @@ def test_given_chords_are_played_before_the_policy_goes_on(policy):
     true = np.full_like(melody, CHORDS.hold(5))
     true[:, 0] = CHORDS.on(5)
     whole = Play(melody, true, np.ones_like(melody, dtype=bool))
-    played = simulate(policy, whole, given=10, seed=0, temperature=1.0).chords
+    played = simulate(policy, whole, Scenario(given=10), seed=0, temperature=1.0).chords
     assert np.array_equal(played[:, :10], true[:, :10])
     assert not np.array_equal(played, true)
     assert all(CHORDS.is_valid(row) for row in played)

@@ -22,15 +22,16 @@ from gapt.evaluation.diversity import diversity_judge, embed, vendi
 from gapt.evaluation.listening import render
 from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
 from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, Chapter, write
-from gapt.evaluation.scenarios import SCENARIOS
+from gapt.evaluation.scenarios import SCENARIOS, Scenario
 from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.policy import Policy
 from gapt.training.pretrain import anchor_nll, policy_nll
-from gapt.training.rollout import draw_noise, rollout
+from gapt.training.rollout import draw_noise, duet, rollout
 
 _RESAMPLES = 1000
 _GROUP = 128  # songs that play at once
+_OTHER = 1_000_000  # between the seeds of two who play together
 
 Player = Policy | Anchor
 
@@ -47,6 +48,7 @@ def evaluate(
     songs: int,
     seeds: Sequence[int],
     temperature: float,
+    melodist: Path | None = None,
     audio: int = 0,
 ) -> None:
     """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
@@ -64,11 +66,16 @@ def evaluate(
         judges: the folder of the judge that measures diversity.
         splits, scenarios: of the corpus; of `SCENARIOS`.
         songs: of a split, at most.
+        melodist: the policy that improvises the melodies of a duet: the melody agent, say.
         audio: how many examples of each system to render as sound.
 
     Raises:
-        UserError: a network cannot be loaded, or a split has no songs that a scenario can use.
+        UserError: a network cannot be loaded, a split has no songs that a scenario can use, or
+            there is a duet without a melodist.
     """
+    if melodist is None and any(SCENARIOS[scenario].duet for scenario in scenarios):
+        raise UserError("a duet needs a melodist; --melodist takes a policy, e.g. --melodist mle")
+    partner = load_policy(melodist) if melodist else None
     players: dict[str, list[Player]] = {ANCHOR: [_load_anchor(anchor)]}
     players |= {name: [load_policy(path) for path in runs] for name, runs in systems.items()}
     judge_name, judge = diversity_judge(judges)
@@ -82,9 +89,11 @@ def evaluate(
             whole = scene.play(available, songs)
             plays = {GROUND_TRUTH: [scene.measured(whole)]}
             for name, runs in players.items():
+                if scene.duet and name == ANCHOR:
+                    continue  # there is no future yet that it could see
                 turns = list(product(runs, seeds))
                 plays[name] = [
-                    scene.measured(simulate(player, whole, scene.given, seed, temperature))
+                    scene.measured(simulate(player, whole, scene, seed, temperature, partner))
                     for player, seed in track(turns, f"{name}, {scenario}, {split}", transient=True)
                 ]
             measures = {
@@ -102,7 +111,7 @@ def evaluate(
                     _figures(measure, reduce, [statistics(play) for play in played])
                     for measure, (statistics, reduce) in measures.items()
                 ]
-                if name in players:
+                if name in players and not scene.duet:
                     nll = [_nll_statistics(run, scene.given, whole) for run in players[name]]
                     found.append(_figures("nll", ratio, nll))
                 rows += [{"system": name, **about, **figures} for figures in found]
@@ -120,18 +129,34 @@ def _load_anchor(path: Path) -> Anchor:
         raise UserError(f"{error}; --anchor takes a run that 'gapt train anchor' made") from None
 
 
-def simulate(player: Player, whole: Play, given: int, seed: int, temperature: float) -> Play:
-    """What a player plays to the melodies of `whole`, after `given` frames of the chords there."""
-    noise = draw_noise(seed, *whole.melody.shape)
+def simulate(
+    player: Player,
+    whole: Play,
+    scene: Scenario,
+    seed: int,
+    temperature: float,
+    melodist: Policy | None = None,
+) -> Play:
+    """What a player plays to the songs of `whole`; in a duet, what it and the melodist play."""
+    shape = whole.melody.shape
+    noise, other_noise = draw_noise(seed, *shape), draw_noise(seed + _OTHER, *shape)
     played = []
     for first in range(0, len(whole.melody), _GROUP):
         some = slice(first, first + _GROUP)
         melody, chords, real = (torch.from_numpy(array[some]) for array in whole)
-        out = rollout(
-            player, melody, chords, real, noise[some], given=given, temperature=temperature
-        )
-        played.append(out.chords)
-    return whole._replace(chords=torch.cat(played).numpy())
+        if scene.duet:
+            assert isinstance(melodist, Policy)
+            assert isinstance(player, Policy)
+            chances = other_noise[some], noise[some]
+            played.append(duet(melodist, player, chances, temperature=temperature))
+        else:
+            out = rollout(
+                player, melody, chords, real, noise[some], given=scene.given,
+                temperature=temperature,
+            )  # fmt: skip
+            played.append((out.melody, out.chords))
+    melodies, chords_played = (torch.cat(parts).numpy() for parts in zip(*played, strict=True))
+    return Play(melodies, chords_played, whole.real)
 
 
 @torch.no_grad()

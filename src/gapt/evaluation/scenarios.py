@@ -34,12 +34,15 @@ class Scenario:
         at_least: songs of fewer frames are left out.
         given: for so many frames the true chords are played; they are not measured.
         jump: the frame from which on everything is six semitones higher; None: nowhere.
+        duet: the melodies are improvised too, by a melodist who hears the system; of the songs only
+            the lengths are left.
     """
 
     frames: int = 256
     at_least: int = 1
     given: int = 0
     jump: int | None = None
+    duet: bool = False
 
     def play(self, songs: list[Song], count: int) -> Play:
         """At most `count` of the songs with their own chords: states [S, frames].
@@ -76,9 +79,11 @@ SCENARIOS = {
     "primed": Scenario(given=8 * _BEATS, at_least=16 * _BEATS),
     "perturbed": Scenario(jump=16 * _BEATS, at_least=32 * _BEATS),
     "long": Scenario(frames=512, at_least=512),
+    "duet": Scenario(duet=True),
 }
 """cold: nothing is known. primed: the first 8 beats have the true chords. perturbed: from beat 17
-on the melody is six semitones higher. long: 512 frames, more than a model reaches back."""
+on the melody is six semitones higher. long: 512 frames, more than a model reaches back. duet: with
+a melodist, another model, who improvises too."""
 
 
 def cut(voice: Voice, states: np.ndarray, first: int) -> np.ndarray:
