@@ -85,6 +85,7 @@ class _Player:
         self.frame = self.planned = 0
         self._random = np.random.default_rng(seed)
         self._reported: dict[int, float] = {}
+        self._planned: set[int] = set()
         self._pitch, self._left = 60, 0
 
     def state(self) -> State:
@@ -101,6 +102,7 @@ class _Player:
         listening = asyncio.create_task(self._listen(socket))
         while (at := start + self.frame * frame) < end:
             await asyncio.sleep(at - time.perf_counter())
+            self.planned += self.frame - 1 in self._planned
             self._reported[self.frame] = time.perf_counter()
             await socket.send(_encoder.encode(Melody(self.frame, (self.state(),))), text=True)
             self.frame += 1
@@ -114,8 +116,8 @@ class _Player:
                 reported = self._reported.pop(message.frame, None)
                 if reported is not None:
                     self.delays.append(1000 * (time.perf_counter() - reported))
-                complete = message.chords[-1].frame == message.frame + LOOKAHEAD
-                self.planned += complete and message.frame == self.frame - 1
+                if message.chords[-1].frame == message.frame + LOOKAHEAD:
+                    self._planned.add(message.frame)
 
 
 async def _play(
