@@ -373,8 +373,8 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
-    """Some of `known`, separated by commas, or "all"."""
-    chosen = list(known) if text == "all" else text.split(",")
+    """Some of `known`, separated by commas, or "all" (but a duet, which needs a melodist)."""
+    chosen = [name for name in known if name != "duet"] if text == "all" else text.split(",")
     for choice in chosen:
         if choice not in known:
             raise UserError(f"{option} is '{choice}'. {did_you_mean(choice, (*known, 'all'))}")
