@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gapt.live.line import MAX_BURST
-from gapt.live.protocol import MAX_MESSAGE
+from gapt.live.protocol import MAX_MESSAGE, MAX_STATES
 from gapt.live.server import application, bind
 
 HELLO = {"type": "hello", "version": 2, "seed": 5}
@@ -235,8 +235,10 @@ def test_too_many_messages_end_the_session(jam):
     async def flood():
         async with session(jam) as websocket:
             await ask(websocket, HELLO)
-            for _ in range(int(MAX_BURST) + 500):
-                await websocket.send('{"type":"ping","t":0}')
+            states = MAX_STATES * [{"pitch": 60, "onset": True}]
+            for index in range(2 * int(MAX_BURST) // MAX_STATES):
+                message = {"type": "melody", "frame": MAX_STATES * index, "states": states}
+                await websocket.send(json.dumps(message))
             *_, last = [json.loads(text) async for text in until_closed(websocket)]
             return last["message"], websocket.close_code
 
