@@ -65,12 +65,20 @@ class Line:
             raise ProtocolError("Nothing came for a while: the session is closed.", 1001) from None
 
     async def write(self) -> None:
-        """Send what comes to the outbox; raises the error that ends it."""
+        """Send what comes to the outbox; raises the error that ends it.
+
+        Raises:
+            ProtocolError: from the outbox.
+            WebSocketDisconnect: the client is gone.
+        """
         while True:
             message = await self.outbox.get()
             if isinstance(message, ProtocolError):
                 raise message
-            await self._websocket.send_text(encode(message))
+            try:
+                await self._websocket.send_text(encode(message))
+            except RuntimeError:  # what uvicorn says when it has just closed a broken socket itself
+                raise WebSocketDisconnect(1006) from None
 
     async def say_goodbye(self, reason: str, code: int) -> None:
         """Say why, and close."""
