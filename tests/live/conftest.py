@@ -29,7 +29,7 @@ def jam(model_name):
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # for while it is open, asyncio is taken on this thread
 def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium or Chrome on this machine")
