@@ -249,13 +249,18 @@ POST_TRAINING_RECIPES = {
     "small": PostTrainingRecipe(
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
-            learning_rate=3e-4,
+            learning_rate=1e-3,
+            weight=2.0,
+            # This policy moves faster than the published one, so its adversary must too.
+            schedule=TwoPhase(first=200, every=2),
         ),
-        steps=300,
+        start="recover",
+        steps=200,
         batch=64,
         frames=128,
-        learning_rate=3e-5,
+        learning_rate=1e-4,
         critic_learning_rate=3e-4,
+        entropy=0.002,
         warmup=10,
         weight_decay=0.0,
         precision="32-true",
