@@ -195,29 +195,26 @@ class PostTraining:
         adversary, discriminator = self.recipe.adversary, self.learners["discriminator"]
         assert adversary is not None
 
-        def judged(rows: slice) -> tuple[Tensor, Tensor]:
-            """Logits [2 b] and labels: the data's, 1, then those played, 0."""
+        def judge(rows: slice) -> tuple[Tensor, Tensor]:
+            """The loss and the accuracy over the data's trajectories, 1, and those played, 0."""
             both = (torch.cat([a[rows], b[rows]]) for a, b in zip(songs[:3], play[:3], strict=True))
             with self.fabric.autocast():
                 logits = discriminator(*both).sum(1)
             labels = torch.zeros_like(logits)
             labels[: len(logits) // 2] = 1
-            return logits, labels
+            soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
+            accuracy = ((logits > 0) == (labels > 0)).float().mean()
+            return F.binary_cross_entropy_with_logits(logits, soft), accuracy
 
         discriminator.eval()
         with torch.no_grad():
-            logits, labels = judged(slice(None))
-        soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
-        logged = {
-            "discriminator/loss": F.binary_cross_entropy_with_logits(logits, soft),
-            "discriminator/accuracy": ((logits > 0) == (labels > 0)).float().mean(),
-        }
+            loss, accuracy = judge(slice(None))
+        logged = {"discriminator/loss": loss, "discriminator/accuracy": accuracy}
         if learns:
             discriminator.train()
             for rows in self._minibatches():
-                logits, labels = judged(rows)
-                soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
-                self._descend(F.binary_cross_entropy_with_logits(logits, soft), "discriminator")
+                loss, _ = judge(rows)
+                self._descend(loss, "discriminator")
                 self.optimizer.step()
                 self.optimizer.zero_grad()
         means = {name: self._mean(value) for name, value in logged.items()}
