@@ -57,7 +57,8 @@ const connection = new Connection({
     controls.setStatus(take ? playing : "Connection lost. Reconnecting…", "bad");
   },
   onRefused(reason) {
-    if (take) stop();
+    // No session is asked for until the next start, so that the reason stays to be read.
+    if (take) end();
     controls.setStatus(reason, "bad");
   },
 });
@@ -123,20 +124,23 @@ async function start(): Promise<void> {
 }
 
 function stop(): void {
-  if (!take && !replay) return;
+  // A session is one take: the next one starts cold.
+  if (end()) void connection.begin(wishes()).catch(() => undefined);
+}
+
+/** Ends what plays; returns whether it was a take. */
+function end(): boolean {
+  if (!take && !replay) return false;
+  const ended = take;
   stoppedAt = (take ?? replay)!.position();
-  if (take) {
-    void keep(take.recording());
-    // A session is one take: the next one starts cold.
-    take = null;
-    void connection.begin(wishes()).catch(() => undefined);
-  }
-  replay = null;
+  if (ended) void keep(ended.recording());
+  take = replay = null;
   synth?.stop();
   for (const pitch of replayed) stage.piano.setPressed(pitch, false);
   replayed.clear();
   controls.setPlaying(false);
   stage.clear();
+  return ended !== null;
 }
 
 function toggle(): void {

@@ -50,8 +50,9 @@ const connection = new Connection({
         controls.setStatus(take ? playing : "Connection lost. Reconnecting…", "bad");
     },
     onRefused(reason) {
+        // No session is asked for until the next start, so that the reason stays to be read.
         if (take)
-            stop();
+            end();
         controls.setStatus(reason, "bad");
     },
 });
@@ -118,22 +119,26 @@ async function start() {
     }
 }
 function stop() {
-    if (!take && !replay)
-        return;
-    stoppedAt = (take ?? replay).position();
-    if (take) {
-        void keep(take.recording());
-        // A session is one take: the next one starts cold.
-        take = null;
+    // A session is one take: the next one starts cold.
+    if (end())
         void connection.begin(wishes()).catch(() => undefined);
-    }
-    replay = null;
+}
+/** Ends what plays; returns whether it was a take. */
+function end() {
+    if (!take && !replay)
+        return false;
+    const ended = take;
+    stoppedAt = (take ?? replay).position();
+    if (ended)
+        void keep(ended.recording());
+    take = replay = null;
     synth?.stop();
     for (const pitch of replayed)
         stage.piano.setPressed(pitch, false);
     replayed.clear();
     controls.setPlaying(false);
     stage.clear();
+    return ended !== null;
 }
 function toggle() {
     if (take || replay)
