@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.models.transformer import Transformer, TransformerConfig
-from gapt.models.voices import VoiceEmbedding
+from gapt.models.voices import RhythmEmbedding, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice
 
 
@@ -56,8 +56,9 @@ class ContrastiveJudge(nn.Module):
         self.config = config
         both_ways = msgspec.structs.replace(config.transformer, causal=False)
         dim = both_ways.dim
-        self.melody_embedding = VoiceEmbedding(MELODY, dim, rhythm=config.rhythm)
-        self.chord_embedding = VoiceEmbedding(CHORDS, dim, rhythm=config.rhythm)
+        embedding = RhythmEmbedding if config.rhythm else VoiceEmbedding
+        self.melody_embedding = embedding(MELODY, dim)
+        self.chord_embedding = embedding(CHORDS, dim)
         self.melody_encoder = Transformer(both_ways)
         self.chord_encoder = Transformer(both_ways)
         self.melody_out = nn.Linear(dim, dim, bias=False)
@@ -105,8 +106,9 @@ class DiscriminativeJudge(nn.Module):
         super().__init__()
         self.config = config
         dim = config.transformer.dim
-        self.melody_embedding = VoiceEmbedding(MELODY, dim, rhythm=config.rhythm)
-        self.chord_embedding = VoiceEmbedding(CHORDS, dim, rhythm=config.rhythm)
+        embedding = RhythmEmbedding if config.rhythm else VoiceEmbedding
+        self.melody_embedding = embedding(MELODY, dim)
+        self.chord_embedding = embedding(CHORDS, dim)
         self.encoder = Transformer(msgspec.structs.replace(config.transformer, causal=False))
         self.out = nn.Linear(dim, 1)
 

@@ -21,32 +21,53 @@ _PITCH_CLASSES = {
 """Which pitch classes each symbol sounds, as unit vectors [symbols, 12]."""
 
 
+_ARTICULATIONS = 4
+_PLACES = 48
+"""Frames after which bars of 4/4 (16) and of 3/4 (12) begin together again."""
+
+
 class VoiceEmbedding(nn.Module):
-    """A state is what sounds (a symbol, or nothing) plus how (silence, ON, HOLD, or the start).
+    """A state is what sounds (a symbol, or nothing) plus how (silence, ON, HOLD, or the start)."""
 
-    `rhythm` leaves out what sounds, so that only the when is left.
-    """
-
-    def __init__(self, voice: Voice, dim: int, *, rhythm: bool = False) -> None:
+    def __init__(self, voice: Voice, dim: int) -> None:
         super().__init__()
         self.voice = voice
         # The last symbol: nothing sounds.
-        self.symbol = None if rhythm else nn.Embedding(voice.symbols + 1, dim)
-        self.articulation = nn.Embedding(4, dim)
-        if self.symbol:
-            _initialise(self.symbol, voice)
+        self.symbol = nn.Embedding(voice.symbols + 1, dim)
+        self.articulation = nn.Embedding(_ARTICULATIONS, dim)
+        _initialise(self.symbol, voice)
         nn.init.normal_(self.articulation.weight, std=0.02)
 
     def forward(self, states: Tensor) -> Tensor:
         """Vectors float [..., dim] of states int [...], `voice.start` allowed."""
         voice = self.voice
-        articulation = self.articulation(
-            voice.is_on(states) * 1 + voice.is_hold(states) * 2 + (states == voice.start) * 3
-        )
-        if self.symbol is None:
-            return articulation
         symbol = torch.where(voice.sounds(states), voice.symbol(states), voice.symbols)
-        return self.symbol(symbol) + articulation
+        return self.symbol(symbol) + self.articulation(_articulation(voice, states))
+
+
+class RhythmEmbedding(nn.Module):
+    """How a voice articulates each place of its bars, and nothing of what sounds.
+
+    A vector for each pair, not a sum of two: then the mean over a window is a rhythm already (how
+    often each place is struck), where a Transformer with relative positions alone starts out with
+    nearly the same vector for all rhythms, and stays there. Windows begin with a bar.
+    """
+
+    def __init__(self, voice: Voice, dim: int) -> None:
+        super().__init__()
+        self.voice = voice
+        self.place = nn.Embedding(_ARTICULATIONS * _PLACES, dim)
+        nn.init.normal_(self.place.weight, std=0.3)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Vectors float [..., T, dim] of the states int [..., T] of windows."""
+        place = torch.arange(states.shape[-1], device=states.device) % _PLACES
+        return self.place(_articulation(self.voice, states) * _PLACES + place)
+
+
+def _articulation(voice: Voice, states: Tensor) -> Tensor:
+    """0 to 3: silence, ON, HOLD, the start."""
+    return voice.is_on(states) * 1 + voice.is_hold(states) * 2 + (states == voice.start) * 3
 
 
 class ActionHead(nn.Module):
