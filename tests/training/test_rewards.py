@@ -21,10 +21,9 @@ def play(chords, *, melody=60, real=None):
     return Rollout(notes, chords, everywhere if real is None else real, torch.zeros(chords.shape))
 
 
-def rules(chords, **options):
-    return {
-        name: part[0].tolist() for name, part in Rules(1.0).parts(play([chords], **options)).items()
-    }
+def rules(chords, gaps=0.04, **options):
+    parts = Rules(1.0, gaps=gaps).parts(play([chords], **options))
+    return {name: part[0].tolist() for name, part in parts.items()}
 
 
 def sounding(symbol, frames):
@@ -37,6 +36,7 @@ def test_silence_costs_a_tenth_a_frame_once_there_is_too_much_of_it():
     three = [0] * 8 + [0] * 3 + sounding(C, 39)
     assert rules(two)["silence"] == [0.0] * 50
     assert rules(three)["silence"] == pytest.approx([0.0] * 8 + [-0.1] * 3 + [0.0] * 39)
+    assert rules(two, gaps=0.03)["silence"] == pytest.approx([0.0] * 8 + [-0.1] * 2 + [0.0] * 40)
     assert rules(three, melody=None)["silence"] == [0.0] * 50, "a rest needs no chord"
 
 

@@ -86,7 +86,7 @@ class PostTraining:
         self.judges = {name: judge.to(device) for name, judge in judges.items()}
         self.rewards: list[Reward] = [
             Coherence(self.judges, recipe.coherence, part=self.part, by_frame=by_frame),
-            Rules(recipe.rules, part=self.part),
+            Rules(recipe.rules, part=self.part, gaps=recipe.gaps),
         ]
 
         torch.manual_seed(recipe.seed)

@@ -86,8 +86,8 @@ class Rules(Reward):
 
     For a melody, which may rest and repeat notes as it likes, only the last one.
 
-    silence: -0.1 in every frame in which a note sounds without a chord, if those are more than 4 %
-        of the trajectory's frames; the first 8 frames are exempt.
+    silence: -0.1 in every frame in which a note sounds without a chord, if those are more than
+        `gaps` of the trajectory's frames (4 % as published); the first 8 frames are exempt.
     repetition: -0.1 for striking one chord a fifth time running, and each time after that.
     invalid: -10 for holding what does not sound. The policy's mask leaves no such action, so this
         stays 0; it is here to be logged. Nor can a policy stop early here.
@@ -95,8 +95,8 @@ class Rules(Reward):
 
     name = "rules"
 
-    def __init__(self, weight: float, *, part: Voice = CHORDS) -> None:
-        self.weight, self.part = weight, part
+    def __init__(self, weight: float, *, part: Voice = CHORDS, gaps: float = 0.04) -> None:
+        self.weight, self.part, self.gaps = weight, part, gaps
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """The three."""
@@ -104,17 +104,17 @@ class Rules(Reward):
         if self.part == MELODY:
             return {"invalid": invalid}
         return {
-            "silence": -0.1 * _gaps(play).float(),
+            "silence": -0.1 * _gaps(play, self.gaps).float(),
             "repetition": -0.1 * _repeats(play).float(),
             "invalid": invalid,
         }
 
 
-def _gaps(play: Rollout) -> Tensor:
+def _gaps(play: Rollout, allowed: float) -> Tensor:
     """bool [B, T]: frames to be penalised for silence."""
     silent = ~CHORDS.sounds(play.chords) & MELODY.sounds(play.melody) & play.real
     silent[:, :8] = False
-    too_many = silent.sum(1) > 0.04 * play.real.sum(1)
+    too_many = silent.sum(1) > allowed * play.real.sum(1)
     return silent & too_many[:, None]
 
 
