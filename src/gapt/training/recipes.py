@@ -266,7 +266,6 @@ POST_TRAINING_RECIPES = {
         entropy=0.002,
         warmup=10,
         weight_decay=0.0,
-        precision="32-true",
         validate_every=20,
         validation_songs=64,
     ),
