@@ -1,4 +1,4 @@
-"""A network between the browser and `gapt jam` that can be cut."""
+"""A network between the browser and `gapt jam` that can be cut, or slow."""
 
 import asyncio
 import threading
@@ -11,9 +11,11 @@ class Line:
 
     Attributes:
         url: where the server can be reached through it.
+        delay: seconds that bytes take, each way.
     """
 
     def __init__(self, url):
+        self.delay = 0.0
         self._target = urlsplit(url)
         self._loop = asyncio.new_event_loop()
         self._writers = set()
@@ -40,7 +42,7 @@ class Line:
         there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
         both = {writer, back}
         self._writers |= both
-        await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+        await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
         self._writers -= both
 
     def _run(self, ready):
@@ -51,16 +53,16 @@ class Line:
         self._loop.run_forever()
         server.close()
 
-
-async def _pass_on(reader, writer):
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
+    async def _pass_on(self, reader, writer):
+        try:
+            while data := await reader.read(65536):
+                await asyncio.sleep(self.delay)
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
 
 
 @contextmanager

@@ -216,6 +216,23 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
     assert all(f["heard"] == f["frame"] - 1 for f in frames[-12:])
 
 
+def test_where_every_chord_would_be_late_more_is_fixed_until_they_are_in_time(browser, jam):
+    tempo = 120
+    with line_to(jam) as line, browser.new_context() as context:
+        page = context.new_page()
+        open_page(page, line.url)
+        line.delay = 0.06  # there and back, that is more than the 62 ms a decision has
+        start(page, tempo=tempo)
+        play(page, repeated(TUNE, 64, 2), tempo, until=96)
+        expect(page.get_by_label("Fixed ahead")).not_to_have_value("1")
+        expect(page.locator("#status")).to_contain_text("Chords came late")
+        late = page.evaluate("gapt.ledger.late")
+        wait_until(page, "gapt.position > 128")
+        assert page.evaluate("gapt.ledger.late") == late
+        chords = {f["name"] for f in page.evaluate("gapt.ledger.frames.slice(-64)")}
+    assert len(chords) > 1, "it still changes chords"
+
+
 def test_a_session_that_is_over_ends_the_take_and_keeps_it(browser, model_name):
     with jam_at(model_name) as (process, url):
         context = browser.new_context()

@@ -279,12 +279,12 @@ controls.temperature.addEventListener("input", () => {
     temperatureChosen = true;
     change({ temperature: controls.temperature.valueAsNumber });
 });
-for (const control of [controls.lookahead, controls.commit]) {
-    control.addEventListener("change", () => {
-        const { lookahead, commit } = wishes();
-        change({ lookahead: lookahead ?? null, commit: commit ?? null });
-    });
+function sendReach() {
+    const { lookahead, commit } = wishes();
+    change({ lookahead: lookahead ?? null, commit: commit ?? null });
 }
+for (const control of [controls.lookahead, controls.commit])
+    control.addEventListener("change", sendReach);
 for (const style of controls.styles) {
     style.addEventListener("change", () => {
         const playing = take ?? replay;
@@ -344,6 +344,7 @@ function paint(now) {
         const told = take.ledger.frames.filter(({ melody }) => melody !== null);
         stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
         showTiming(take);
+        keepInTime(take);
     }
 }
 requestAnimationFrame(paint);
@@ -360,6 +361,24 @@ function showTiming({ ledger }) {
         parts.push(`link ${connection.latency.toFixed(1)} ms`);
     timing.textContent = parts.join(" · ");
     timing.classList.toggle("late", late > 0);
+}
+/** When chords come late again and again, more of the plan is fixed: a little later beats never. */
+const LATE_TOO_OFTEN = 4;
+let lateAtLastBar = { take: null, late: 0, bar: 0 };
+function keepInTime(playing) {
+    const bar = Math.floor(playing.position() / framesPerBar(playing.beatsPerBar));
+    const { take: same, late, bar: before } = lateAtLastBar;
+    if (playing === same && bar === before)
+        return;
+    lateAtLastBar = { take: playing, late: playing.ledger.late, bar };
+    if (playing !== same || playing.ledger.late - late < LATE_TOO_OFTEN)
+        return;
+    const more = controls.commit.options[controls.commit.selectedIndex + 1];
+    if (!more)
+        return;
+    controls.commit.value = more.value; // not kept: another day the machine may be faster
+    sendReach();
+    controls.setStatus(`Chords came late, so they are now fixed ${more.text} ahead.`, "bad");
 }
 /** For the curious, in the console: what the current or last take did, frame by frame. */
 const inspection = {
