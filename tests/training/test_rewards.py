@@ -37,7 +37,7 @@ def test_silence_costs_a_tenth_a_frame_once_there_is_too_much_of_it():
     assert rules(two)["silence"] == [0.0] * 50
     assert rules(three)["silence"] == pytest.approx([0.0] * 8 + [-0.1] * 3 + [0.0] * 39)
     assert rules(two, gaps=0.03)["silence"] == pytest.approx([0.0] * 8 + [-0.1] * 2 + [0.0] * 40)
-    assert rules(three, melody=None)["silence"] == [0.0] * 50, "a rest needs no chord"
+    assert rules(three, melody=None) == rules(three), "the melody's rests are no excuse"
 
 
 def test_a_chord_may_be_struck_four_times_running():
