@@ -252,8 +252,9 @@ POST_TRAINING_RECIPES = {
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
+            weight=2.0,
             # This policy moves faster than the published one, so its adversary must too.
-            schedule=TwoPhase(first=300, every=2),
+            schedule=TwoPhase(first=300, every=1),
         ),
         start="recover",
         steps=300,
@@ -261,8 +262,8 @@ POST_TRAINING_RECIPES = {
         frames=128,
         # At 4 % the policy is silent as often as it may be: realism likes the rests of the data.
         gaps=0.02,
-        learning_rate=1e-4,
-        critic_learning_rate=3e-4,
+        learning_rate=2e-4,
+        critic_learning_rate=6e-4,
         entropy=0.002,
         warmup=10,
         weight_decay=0.0,
