@@ -1,6 +1,7 @@
 """Judges learn to tell what belongs together, and nothing from lengths."""
 
 import csv
+import math
 
 import msgspec
 import numpy as np
@@ -43,14 +44,41 @@ def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
 
 
 def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
-    recipe = msgspec.structs.replace(RECIPE, steps=150)
-    train_discriminative(recipe, Corpus.load(tunes), tmp_path / "run")
-    accuracy = logged(tmp_path / "run", "train/accuracy")
-    assert np.mean(accuracy[-5:]) > 0.65
-    judge = load_discriminative(tmp_path / "run")
-    batch = [torch.from_numpy(a) for a in DiscriminativeTask(RECIPE, Corpus.load(tunes)).pairs]
+    recipe = msgspec.structs.replace(RECIPE, steps=400)
+    corpus = Corpus.load(tunes)
+    train_discriminative(recipe, corpus, tmp_path / "run")
+    judge = load_discriminative(tmp_path / "run" / "last.safetensors")
+    batch = DiscriminativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
+    melody, chords, real = map(torch.from_numpy, batch)
     with torch.no_grad():
-        assert torch.equal(judge.score(*batch), judge(*batch).sigmoid())
+        own = judge.score(melody, chords, real)
+        strange = judge.score(melody, chords.roll(1, dims=0), real)
+        torch.testing.assert_close(own, judge(melody, chords, real).sigmoid().mean(1))
+    assert own.mean() > strange.mean() + 0.15
+
+
+def test_mixed_chords_are_valid_and_labelled_where_they_are_the_song_s_own(tunes):
+    task = DiscriminativeTask(RECIPE, Corpus.load(tunes))
+    seen = []
+
+    def network(melody, chords, real):
+        seen[:] = melody, chords, real
+        return torch.zeros(chords.shape)
+
+    batch = [torch.from_numpy(a) for a in task.draw(np.random.default_rng(0), 12)]
+    torch.manual_seed(0)
+    loss, logged = task.loss(network, batch, 0.0)
+    melody, chords, real = seen
+    assert all(CHORDS.is_valid(row) for row in chords.numpy())
+    assert torch.equal(melody, batch[0].repeat(2, 1))
+    assert real.all()
+    true = CHORDS.symbol(chords) == CHORDS.symbol(batch[1].repeat(2, 1))
+    assert float(loss) == pytest.approx(math.log(2))  # a judge that knows nothing
+    # With all logits 0, accuracy is the share of labels that say no.
+    assert float(logged["accuracy"]) == pytest.approx(float((~true).float().mean()), abs=0.02)
+    whole = true[:12].all(1)
+    assert whole.any(), "some windows are all true"
+    assert not whole.all(), "some change between true and other chords"
 
 
 @pytest.mark.parametrize("task", [ContrastiveTask, DiscriminativeTask])

@@ -6,7 +6,7 @@ the same question: the contrastive judge compares one vector of the melody with 
 coherence). Their rhythm variants see onsets, holds and silence only. Judges see whole windows, both
 ways, and score a batch at once.
 
-A score of a whole window is a mean over its frames passed through a curve, so it can be told, frame
+A score of a whole window is a mean over its frames, or a function of one, so it can be told, frame
 by frame, where it comes from: `credit` returns the shares. They add up to the score.
 """
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.models.transformer import Transformer, TransformerConfig
-from gapt.models.voices import RhythmEmbedding, VoiceEmbedding
+from gapt.models.voices import DegreeEmbedding, RhythmEmbedding, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice
 
 
@@ -100,7 +100,11 @@ class ContrastiveJudge(nn.Module):
 
 
 class DiscriminativeJudge(nn.Module):
-    """One encoder over both parts, and the probability that they are of one song."""
+    """One encoder over both parts, and how probably each frame's chord is the song's own.
+
+    The papers ask one question of the whole window. Asked of every frame, of windows that are
+    right in some places and wrong in others, a judge learns where, and its score is fine-grained.
+    """
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
@@ -109,28 +113,25 @@ class DiscriminativeJudge(nn.Module):
         embedding = RhythmEmbedding if config.rhythm else VoiceEmbedding
         self.melody_embedding = embedding(MELODY, dim)
         self.chord_embedding = embedding(CHORDS, dim)
+        self.degree_embedding = None if config.rhythm else DegreeEmbedding(dim)
         self.encoder = Transformer(msgspec.structs.replace(config.transformer, causal=False))
         self.out = nn.Linear(dim, 1)
 
     def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """Logits float32 [B] that each pair is real; states int64 [B, T], real bool [B, T]."""
-        return self._parts(melody, chords, real).sum(1)
-
-    def _parts(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """What each frame adds to the logit: float32 [B, T]."""
+        """Logits float32 [B, T] that each frame's chord is real; states int64, real bool [B, T]."""
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
-        hidden = self.out(self.encoder(x, real)).float().squeeze(-1)
-        return hidden * real / real.sum(1, keepdim=True).clamp(min=1)
+        if self.degree_embedding:
+            x = x + self.degree_embedding(melody, chords)
+        return self.out(self.encoder(x, real)).float().squeeze(-1)
 
     def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """P(real) of each pair, [B], in 0..1."""
-        return self(melody, chords, real).sigmoid()
+        """The mean over frames of P(real), [B], in 0..1."""
+        return self.credit(melody, chords, real).sum(1)
 
     def credit(self, melody: Tensor, chords: Tensor, real: Tensor, part: Voice = CHORDS) -> Tensor:
         """`score`, told by frame, which is that of both parts: float32 [B, T] that sums to it."""
-        parts = self._parts(melody, chords, real)
-        score = parts.sum(1).sigmoid()
-        return _shares(score, score * (1 - score), parts, real)
+        weights = real / real.sum(1, keepdim=True).clamp(min=1)
+        return self(melody, chords, real).sigmoid() * weights
 
 
 class Discriminator(nn.Module):

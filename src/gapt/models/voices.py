@@ -70,6 +70,31 @@ def _articulation(voice: Voice, states: Tensor) -> Tensor:
     return voice.is_on(states) * 1 + voice.is_hold(states) * 2 + (states == voice.start) * 3
 
 
+class DegreeEmbedding(nn.Module):
+    """Which degree of the sounding chord the melody's note is: the fifth of a major triad, say.
+
+    That is what harmony is made of, and it is the same in all keys. A sum of the two voices'
+    vectors tells it only to a network that has learnt to multiply them.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        # By quality and interval above the root; the last: one of the two is silent.
+        self.degree = nn.Embedding(CHORDS.symbols + 1, dim)
+        nn.init.normal_(self.degree.weight, std=0.02)
+        # At first chord tones are alike, and other notes.
+        chord_tones = torch.from_numpy(CHORD_TONES[::12].reshape(-1)).float()
+        with torch.no_grad():
+            self.degree.weight[:-1] += 0.02 * chord_tones[:, None] * torch.randn(dim)
+
+    def forward(self, melody: Tensor, chords: Tensor) -> Tensor:
+        """Vectors float [..., dim] of states [...] of both."""
+        symbol = CHORDS.symbol(chords)
+        interval = (MELODY.symbol(melody) - symbol) % 12
+        both = MELODY.sounds(melody) & CHORDS.sounds(chords)
+        return self.degree(torch.where(both, symbol - symbol % 12 + interval, CHORDS.symbols))
+
+
 class ActionHead(nn.Module):
     """Logits over a voice's actions, HOLD masked where nothing sounds: nothing invalid is said."""
 

@@ -1,8 +1,8 @@
 """Stage 3: the coherence reward models (method section 2.3).
 
 The contrastive judge learns to find each melody's chords among those of the batch, and each chords'
-melody; the discriminative judge to tell pairs of one song from pairs of two. Songs of a batch are
-distinct, each in a random key of its own, and all windows have one length.
+melody; the discriminative judge to tell, frame by frame, a song's own chords from others. Songs of
+a batch are distinct, each in a random key of its own, and all windows have one length.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
+from gapt.music.frames import CHORDS
 from gapt.training.batches import Batch, Mixture, held_out, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, fit
@@ -77,7 +78,12 @@ class ContrastiveTask(_JudgeTask):
 
 
 class DiscriminativeTask(_JudgeTask):
-    """Real pairs against each melody with the chords of the next song of the batch."""
+    """True chords against the chords of another song, or against their own song's at another time.
+
+    Half the windows are all true, or all another song's, as published. The others change between
+    the two every so often, so that it is learnt which chords are wrong, and not only whether most
+    are: a policy that is mostly right can then still be told what is not.
+    """
 
     name = "discriminative"
 
@@ -88,27 +94,50 @@ class DiscriminativeTask(_JudgeTask):
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Binary cross-entropy, half the pairs real."""
-        logits, real = self._logits(model, batch)
-        loss = F.binary_cross_entropy_with_logits(logits, real)
-        return loss, {"loss": loss, "accuracy": ((logits > 0) == (real > 0)).float().mean()}
-
-    def _logits(self, model: nn.Module, batch: list[Tensor]) -> tuple[Tensor, Tensor]:
-        melody, chords, frames = batch
-        logits = model(
-            torch.cat([melody, melody]),
-            torch.cat([chords, chords.roll(1, dims=0)]),
-            torch.cat([frames, frames]),
-        )
-        return logits, (torch.arange(len(logits), device=logits.device) < len(melody)).float()
+        """Binary cross-entropy over frames, half of them real."""
+        melody, chords, real = batch
+        own, others = _mixture(chords)
+        mixed = torch.cat([torch.where(own, chords, others), torch.where(own, others, chords)])
+        labels = torch.cat([own, ~own])
+        if not self.config.rhythm:  # by chance the other chord is the same
+            labels |= _sounding(mixed) == _sounding(chords.repeat(2, 1))
+        logits = model(melody.repeat(2, 1), _struck(mixed), real.repeat(2, 1))
+        loss = F.binary_cross_entropy_with_logits(logits, labels.float())
+        return loss, {"loss": loss, "accuracy": ((logits > 0) == labels).float().mean()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """The loss, precision, recall and F1, one other song's chords to each real pair."""
-        logits, real = self._logits(model, self._held_out(device))
-        loss = F.binary_cross_entropy_with_logits(logits, real)
-        probabilities = logits.sigmoid().chunk(2)
-        return {"loss": float(loss), **classification(*probabilities)}
+        melody, chords, real = self._held_out(device)
+        fits, strange = model(melody, chords, real), model(melody, chords.roll(1, dims=0), real)
+        loss = (F.softplus(-fits).mean() + F.softplus(strange).mean()) / 2
+        means = fits.sigmoid().mean(1), strange.sigmoid().mean(1)
+        return {"loss": float(loss), **classification(*means)}
+
+
+def _mixture(chords: Tensor) -> tuple[Tensor, Tensor]:
+    """Where chords [B, T] stay, bool [B, T], and what they are to be mixed with, [B, T]."""
+    songs, frames = chords.shape
+    whole = torch.rand(songs, 1, device=chords.device) < 0.5
+    size = int(torch.randint(4, 33, ()))
+    first = torch.randint(size, (songs, 1), device=chords.device)
+    piece = (torch.arange(frames, device=chords.device) + first) // size
+    coins = torch.rand(songs, frames // size + 2, device=chords.device) < 0.5
+    stranger = whole | (torch.rand(songs, 1, device=chords.device) < 0.5)
+    elsewhere = chords.roll(int(torch.randint(1, frames, ())), dims=1)
+    return whole | coins.gather(1, piece), torch.where(stranger, chords.roll(1, dims=0), elsewhere)
+
+
+def _struck(chords: Tensor) -> Tensor:
+    """States [B, T] in which every HOLD of what did not sound before is an ON."""
+    before = torch.cat([torch.zeros_like(chords[:, :1]), chords[:, :-1]], dim=1)
+    begins = CHORDS.is_hold(chords) & (_sounding(before) != _sounding(chords))
+    return torch.where(begins, chords - CHORDS.symbols, chords)
+
+
+def _sounding(chords: Tensor) -> Tensor:
+    """The chord that sounds in each frame of [B, T], or -1."""
+    return torch.where(CHORDS.sounds(chords), CHORDS.symbol(chords), -1)
 
 
 def train_contrastive(
