@@ -254,10 +254,10 @@ POST_TRAINING_RECIPES = {
             learning_rate=1e-3,
             weight=2.0,
             # This policy moves faster than the published one, so its adversary must too.
-            schedule=TwoPhase(first=300, every=1),
+            schedule=TwoPhase(first=240, every=1),
         ),
         start="recover",
-        steps=300,
+        steps=240,
         batch=64,
         frames=128,
         # At 4 % the policy is silent as often as it may be: realism likes the rests of the data.
