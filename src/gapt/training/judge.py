@@ -78,11 +78,12 @@ class ContrastiveTask(_JudgeTask):
 
 
 class DiscriminativeTask(_JudgeTask):
-    """True chords against the chords of another song, or against their own song's at another time.
+    """True chords against the chords of another song, or against their own song's, but spoilt.
 
     Half the windows are all true, or all another song's, as published. The others change between
     the two every so often, so that it is learnt which chords are wrong, and not only whether most
-    are: a policy that is mostly right can then still be told what is not.
+    are: a policy that is mostly right can then still be told what is not. Spoilt is the song's own
+    at another time; for a rhythm judge also struck too often, which no song is, and policies are.
     """
 
     name = "discriminative"
@@ -96,7 +97,7 @@ class DiscriminativeTask(_JudgeTask):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Binary cross-entropy over frames, half of them real."""
         melody, chords, real = batch
-        own, others = _mixture(chords)
+        own, others = _mixture(chords, rhythm=self.config.rhythm)
         mixed = torch.cat([torch.where(own, chords, others), torch.where(own, others, chords)])
         labels = torch.cat([own, ~own])
         if not self.config.rhythm:  # by chance the other chord is the same
@@ -115,17 +116,29 @@ class DiscriminativeTask(_JudgeTask):
         return {"loss": float(loss), **classification(*means)}
 
 
-def _mixture(chords: Tensor) -> tuple[Tensor, Tensor]:
+def _mixture(chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
     """Where chords [B, T] stay, bool [B, T], and what they are to be mixed with, [B, T]."""
     songs, frames = chords.shape
-    whole = torch.rand(songs, 1, device=chords.device) < 0.5
+
+    def coins(*shape: int) -> Tensor:
+        return torch.rand(shape, device=chords.device) < 0.5
+
+    whole = coins(songs, 1)
     size = int(torch.randint(4, 33, ()))
     first = torch.randint(size, (songs, 1), device=chords.device)
     piece = (torch.arange(frames, device=chords.device) + first) // size
-    coins = torch.rand(songs, frames // size + 2, device=chords.device) < 0.5
-    stranger = whole | (torch.rand(songs, 1, device=chords.device) < 0.5)
-    elsewhere = chords.roll(int(torch.randint(1, frames, ())), dims=1)
-    return whole | coins.gather(1, piece), torch.where(stranger, chords.roll(1, dims=0), elsewhere)
+    own = whole | coins(songs, frames // size + 2).gather(1, piece)
+    spoilt = chords.roll(int(torch.randint(1, frames, ())), dims=1)
+    if rhythm:
+        spoilt = torch.where(coins(songs, 1), spoilt, _restruck(chords))
+    return own, torch.where(whole | coins(songs, 1), chords.roll(1, dims=0), spoilt)
+
+
+def _restruck(chords: Tensor) -> Tensor:
+    """Chords [B, T] that are struck again while they sound, at up to half of the frames."""
+    often = 0.5 * torch.rand(len(chords), 1, device=chords.device)
+    again = CHORDS.is_hold(chords) & (torch.rand(chords.shape, device=chords.device) < often)
+    return torch.where(again, chords - CHORDS.symbols, chords)
 
 
 def _struck(chords: Tensor) -> Tensor:
