@@ -128,10 +128,10 @@ def _mixture(chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
     first = torch.randint(size, (songs, 1), device=chords.device)
     piece = (torch.arange(frames, device=chords.device) + first) // size
     own = whole | coins(songs, frames // size + 2).gather(1, piece)
+    strangers = chords.roll(1, dims=0)
     spoilt = chords.roll(int(torch.randint(1, frames, ())), dims=1)
-    if rhythm:
-        spoilt = torch.where(coins(songs, 1), spoilt, _restruck(chords))
-    return own, torch.where(whole | coins(songs, 1), chords.roll(1, dims=0), spoilt)
+    other = _restruck(chords) if rhythm else strangers
+    return own, torch.where(whole, strangers, torch.where(coins(songs, 1), other, spoilt))
 
 
 def _restruck(chords: Tensor) -> Tensor:
