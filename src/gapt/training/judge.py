@@ -18,7 +18,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
-from gapt.music.frames import CHORDS
+from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Mixture, held_out, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, fit
@@ -83,7 +83,8 @@ class DiscriminativeTask(_JudgeTask):
     Half the windows are all true, or all another song's, as published. The others change between
     the two every so often, so that it is learnt which chords are wrong, and not only whether most
     are: a policy that is mostly right can then still be told what is not. Spoilt is the song's own
-    at another time; for a rhythm judge also struck too often, which no song is, and policies are.
+    at another time; for a rhythm judge also struck too often, which no song is, and policies are,
+    with every note at the worst.
     """
 
     name = "discriminative"
@@ -97,7 +98,7 @@ class DiscriminativeTask(_JudgeTask):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Binary cross-entropy over frames, half of them real."""
         melody, chords, real = batch
-        own, others = _mixture(chords, rhythm=self.config.rhythm)
+        own, others = _mixture(melody, chords, rhythm=self.config.rhythm)
         mixed = torch.cat([torch.where(own, chords, others), torch.where(own, others, chords)])
         labels = torch.cat([own, ~own])
         if not self.config.rhythm:  # by chance the other chord is the same
@@ -109,14 +110,16 @@ class DiscriminativeTask(_JudgeTask):
     @torch.no_grad()
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """The loss, precision, recall and F1, one other song's chords to each real pair."""
-        melody, chords, real = self._held_out(device)
-        fits, strange = model(melody, chords, real), model(melody, chords.roll(1, dims=0), real)
-        loss = (F.softplus(-fits).mean() + F.softplus(strange).mean()) / 2
-        means = fits.sigmoid().mean(1), strange.sigmoid().mean(1)
+        batch = melody, chords, real = self._held_out(device)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the same mixture each time
+            loss, _ = self.loss(model, batch, 0.0)
+        strangers = chords.roll(1, dims=0)
+        means = (model(melody, x, real).sigmoid().mean(1) for x in (chords, strangers))
         return {"loss": float(loss), **classification(*means)}
 
 
-def _mixture(chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
+def _mixture(melody: Tensor, chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
     """Where chords [B, T] stay, bool [B, T], and what they are to be mixed with, [B, T]."""
     songs, frames = chords.shape
 
@@ -130,14 +133,16 @@ def _mixture(chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
     own = whole | coins(songs, frames // size + 2).gather(1, piece)
     strangers = chords.roll(1, dims=0)
     spoilt = chords.roll(int(torch.randint(1, frames, ())), dims=1)
-    other = _restruck(chords) if rhythm else strangers
+    other = _restruck(melody, chords) if rhythm else strangers
     return own, torch.where(whole, strangers, torch.where(coins(songs, 1), other, spoilt))
 
 
-def _restruck(chords: Tensor) -> Tensor:
-    """Chords [B, T] that are struck again while they sound, at up to half of the frames."""
-    often = 0.5 * torch.rand(len(chords), 1, device=chords.device)
-    again = CHORDS.is_hold(chords) & (torch.rand(chords.shape, device=chords.device) < often)
+def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
+    """Chords [B, T] struck again while they sound: at random, or with the notes of the melody."""
+    often = torch.rand(len(chords), 1, device=chords.device)
+    with_notes = torch.rand(len(chords), 1, device=chords.device) < 0.5
+    chance = torch.where(with_notes, often * MELODY.is_on(melody), 0.5 * often)
+    again = CHORDS.is_hold(chords) & (torch.rand(chords.shape, device=chords.device) < chance)
     return torch.where(again, chords - CHORDS.symbols, chords)
 
 
