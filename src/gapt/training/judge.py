@@ -23,6 +23,9 @@ from gapt.training.batches import Batch, Mixture, held_out, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, fit
 
+MIXTURES = 4
+"""Of true and other chords, that a discriminative judge is validated on."""
+
 
 class _JudgeTask(Task):
     """What both judges share: their batches, and the pairs they are validated on."""
@@ -112,11 +115,11 @@ class DiscriminativeTask(_JudgeTask):
         """The loss, precision, recall and F1, one other song's chords to each real pair."""
         batch = melody, chords, real = self._held_out(device)
         with torch.random.fork_rng():
-            torch.manual_seed(0)  # the same mixture each time
-            loss, _ = self.loss(model, batch, 0.0)
+            torch.manual_seed(0)  # the same mixtures each time
+            loss = sum(float(self.loss(model, batch, 0.0)[0]) for _ in range(MIXTURES)) / MIXTURES
         strangers = chords.roll(1, dims=0)
         means = (model(melody, x, real).sigmoid().mean(1) for x in (chords, strangers))
-        return {"loss": float(loss), **classification(*means)}
+        return {"loss": loss, **classification(*means)}
 
 
 def _mixture(melody: Tensor, chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
