@@ -11,7 +11,8 @@ jam: .venv/player
 
 test: .venv/dev lint
 	$(BIN)/pytest -n 2 --dist loadfile -m "not realtime"
-	$(BIN)/pytest -m realtime
+# A machine that stalls for a moment fails a test that runs in real time: those have a second chance.
+	$(BIN)/pytest -m realtime || $(BIN)/pytest -m realtime --last-failed
 
 lint: .venv/dev
 	$(BIN)/ruff format --check src tests

@@ -52,6 +52,9 @@ class Line:
         ready.set()
         self._loop.run_forever()
         server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.1))
 
     async def _pass_on(self, reader, writer):
         try:

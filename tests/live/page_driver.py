@@ -97,6 +97,9 @@ def play(page, notes, tempo=120, until=None, meanwhile=()):
         tempo: the page's.
         until: the frame to return at; the end of the last note if None.
         meanwhile: (frame, function) pairs, called then.
+
+    Returns:
+        The seconds by which the latest act was late.
     """
     frame = 60 / tempo / 4
     acts = [(at, act) for at, act in meanwhile]
@@ -111,13 +114,16 @@ def play(page, notes, tempo=120, until=None, meanwhile=()):
     def sleep_until(position):
         page.wait_for_timeout(max(0.0, origin + position * frame - time.monotonic()) * 1000)
 
+    delay = 0.0
     for position, act in acts:
         if until is not None and position > until:
             break
         sleep_until(position)
         act()
+        delay = max(delay, time.monotonic() - origin - position * frame)
     if until is not None:
         sleep_until(until)
+    return delay
 
 
 def answer_times(page):
