@@ -28,6 +28,8 @@ def get_devices():
 class Input(BaseInput):
     def _open(self, callback=None, **options):
         self._hear = callback
+        # Who runs the tests in the background hands down that Ctrl-C is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=self._play, daemon=True).start()
 
     def _play(self):
