@@ -260,7 +260,7 @@ POST_TRAINING_RECIPES = {
         steps=240,
         batch=64,
         frames=128,
-        # At 4 % the policy is silent as often as it may be: realism likes the rests of the data.
+        # The data's own silence is mostly that of a few songs.
         gaps=0.02,
         learning_rate=2e-4,
         critic_learning_rate=6e-4,

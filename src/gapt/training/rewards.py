@@ -88,8 +88,7 @@ class Rules(Reward):
 
     silence: -0.1 in every frame without a chord, if those are more than `gaps` of the trajectory's
         frames (4 % as published); the first 8 frames are exempt. The papers count only frames in
-        which a note sounds; then the policy is silent when the melody rests, which in the data it
-        is in one such frame of fourteen.
+        which a note sounds; then nothing is lost by being silent whenever the melody rests.
     repetition: -0.1 for striking one chord a fifth time running, and each time after that.
     invalid: -10 for holding what does not sound. The policy's mask leaves no such action, so this
         stays 0; it is here to be logged. Nor can a policy stop early here.
