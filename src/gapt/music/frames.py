@@ -90,14 +90,17 @@ class Voice:
         held = self.sounds(previous) * (1 + self.symbols + self.symbol(previous))
         return (actions == HOLD) * held + (actions > HOLD) * (actions - 1)
 
+    def is_broken(self, states: Array) -> Array:
+        """Where a symbol goes on, [..., T], that did not sound in the frame before."""
+        broken = self.is_hold(states)
+        before, now = states[..., :-1], states[..., 1:]
+        broken[..., 1:] &= ~(self.sounds(before) & (self.symbol(before) == self.symbol(now)))
+        return broken
+
     def is_valid(self, states: np.ndarray) -> bool:
         """Whether a sequence [T] holds known states, and HOLD only of what sounds."""
-        before = np.concatenate([[SILENCE], states[:-1]])
         known = (states >= 0) & (states < self.num_states)
-        holds = ~self.is_hold(states) | (
-            self.sounds(before) & (self.symbol(before) == self.symbol(states))
-        )
-        return bool(np.all(known & holds))
+        return bool(np.all(known & ~self.is_broken(states)))
 
     def from_spans(self, spans: Sequence[tuple[int, int, int]], length: int) -> np.ndarray:
         """States [length] of (first frame, end frame, symbol) spans, in order of onset.

@@ -151,9 +151,7 @@ def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
 
 def _struck(chords: Tensor) -> Tensor:
     """States [B, T] in which every HOLD of what did not sound before is an ON."""
-    before = torch.cat([torch.zeros_like(chords[:, :1]), chords[:, :-1]], dim=1)
-    begins = CHORDS.is_hold(chords) & (_sounding(before) != _sounding(chords))
-    return torch.where(begins, chords - CHORDS.symbols, chords)
+    return torch.where(CHORDS.is_broken(chords), chords - CHORDS.symbols, chords)
 
 
 def _sounding(chords: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class Rules(Reward):
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """The three."""
-        invalid = -10.0 * _broken(play.of(self.part), self.part, play.real).float()
+        invalid = -10.0 * (self.part.is_broken(play.of(self.part)) & play.real).float()
         if self.part == MELODY:
             return {"invalid": invalid}
         return {
@@ -130,13 +130,6 @@ def _repeats(play: Rollout) -> Tensor:
     differs = (before < 0) | (symbol != symbol.gather(1, before.clamp(min=0)))
     first = torch.where(struck & differs, number, 0).cummax(1).values
     return struck & (number - first >= 4)
-
-
-def _broken(states: Tensor, part: Voice, real: Tensor) -> Tensor:
-    """bool [B, T]: HOLD of what did not sound in the frame before."""
-    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
-    goes_on = part.sounds(before) & (part.symbol(before) == part.symbol(states))
-    return part.is_hold(states) & ~goes_on & real
 
 
 def _placed(credits: dict[str, Tensor], real: Tensor, *, by_frame: bool) -> dict[str, Tensor]:
