@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from gapt.errors import UserError
@@ -53,10 +53,8 @@ def save(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"gapt": json.dumps(msgspec.to_builtins(header))}
     with replacing(path) as temporary:
-        try:
-            save_file(contiguous, temporary, metadata=metadata)
-        except SafetensorError as error:
-            raise UserError(f"cannot write {path}: {error}; what was there is kept") from None
+        # Not `save_file`: that makes files that only their owner can read.
+        temporary.write_bytes(serialise(contiguous, metadata))
 
 
 def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor]]:
