@@ -37,17 +37,6 @@ def _mean(hidden: Tensor, real: Tensor) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def _shares(value: Tensor, slope: Tensor, parts: Tensor, real: Tensor) -> Tensor:
-    """Split `value` [B], a function of the sum of `parts` [B, T], over the real frames.
-
-    Each gets an equal share, plus what its part is above or below the average part, times the
-    function's `slope` [B] there. So the shares, float [B, T], add up to the value.
-    """
-    weights = real / real.sum(1, keepdim=True).clamp(min=1)
-    average = parts.sum(1, keepdim=True) * weights
-    return value[:, None] * weights + slope[:, None] * (parts - average)
-
-
 class ContrastiveJudge(nn.Module):
     """A melody encoder and a chord encoder whose unit vectors agree for real pairs."""
 
@@ -135,10 +124,13 @@ class DiscriminativeJudge(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """GAPT's co-evolving D: the probability that a part comes from the data (section 4).
+    """GAPT's co-evolving D: how probably a part comes from the data (section 4).
 
     It reads that part alone: hearing the other too, it overfits and does worse (arXiv 2511.17879,
     table 2). `hears_both` is for that comparison.
+
+    The paper's D answers once, for the whole part. Ours answers for every frame, as the
+    discriminative judge does, and its reward is the mean over frames.
     """
 
     def __init__(
@@ -148,18 +140,19 @@ class Discriminator(nn.Module):
         parts = (MELODY, CHORDS) if hears_both else (part,)
         self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if MELODY in parts else None
         self.chord_embedding = VoiceEmbedding(CHORDS, config.dim) if CHORDS in parts else None
+        self.degree_embedding = DegreeEmbedding(config.dim) if hears_both else None
         self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
         self.out = nn.Linear(config.dim, 1)
 
     def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """What each frame adds to the logit that the part is real: float32 [B, T]."""
+        """Logits float32 [B, T] that each frame of the part is real."""
         heard = (self.melody_embedding, melody), (self.chord_embedding, chords)
         x = torch.stack([embed(states) for embed, states in heard if embed]).sum(0)
-        hidden = self.out(self.encoder(x, real)).float().squeeze(-1)
-        return hidden * real / real.sum(1, keepdim=True).clamp(min=1)
+        if self.degree_embedding:
+            x = x + self.degree_embedding(melody, chords)
+        return self.out(self.encoder(x, real)).float().squeeze(-1)
 
     def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """The adversarial reward -log(1 - D(y)), told by frame: float32 [B, T] that sums to it."""
-        parts = self(melody, chords, real)
-        logit = parts.sum(1)
-        return _shares(F.softplus(logit), logit.sigmoid(), parts, real)
+        """The mean of -log(1 - D), told by frame: float32 [B, T] that sums to it."""
+        weights = real / real.sum(1, keepdim=True).clamp(min=1)
+        return F.softplus(self(melody, chords, real)) * weights

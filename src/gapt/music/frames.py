@@ -97,6 +97,10 @@ class Voice:
         broken[..., 1:] &= ~(self.sounds(before) & (self.symbol(before) == self.symbol(now)))
         return broken
 
+    def strike(self, states: Array) -> Array:
+        """States [..., T] with ON in place of each HOLD that is broken."""
+        return states - self.symbols * self.is_broken(states)
+
     def is_valid(self, states: np.ndarray) -> bool:
         """Whether a sequence [T] holds known states, and HOLD only of what sounds."""
         known = (states >= 0) & (states < self.num_states)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
@@ -138,6 +140,26 @@ class Mixture:
             starts.append(bar * int(rng.integers(-(-last // bar) + 1)))
         semitones = rng.integers(-MAX_TRANSPOSITION, MAX_TRANSPOSITION + 1, size=size)
         return transpose(stack(songs, starts, frames), semitones)
+
+
+def patches(
+    rows: int, frames: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """For patchworks of two sources: which of them each frame is from, bool [rows, frames].
+
+    Half the rows are of the first source throughout; the others change between the two, at random,
+    after stretches of 4 to 32 frames, which are as long in all rows. Also returned: which rows are
+    whole, bool [rows, 1].
+    """
+
+    def coins(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator) < 0.5
+
+    whole = coins(rows, 1)
+    size = int(torch.randint(4, 33, (), generator=generator))
+    first = torch.randint(size, (rows, 1), generator=generator)
+    stretch = (torch.arange(frames) + first) // size
+    return whole | coins(rows, frames // size + 2).gather(1, stretch), whole
 
 
 def spread(songs: list[Song], count: int) -> list[Song]:

@@ -19,7 +19,7 @@ from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.batches import Batch, Mixture, held_out, spread, stack
+from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, fit
 
@@ -106,7 +106,7 @@ class DiscriminativeTask(_JudgeTask):
         labels = torch.cat([own, ~own])
         if not self.config.rhythm:  # by chance the other chord is the same
             labels |= _sounding(mixed) == _sounding(chords.repeat(2, 1))
-        logits = model(melody.repeat(2, 1), _struck(mixed), real.repeat(2, 1))
+        logits = model(melody.repeat(2, 1), CHORDS.strike(mixed), real.repeat(2, 1))
         loss = F.binary_cross_entropy_with_logits(logits, labels.float())
         return loss, {"loss": loss, "accuracy": ((logits > 0) == labels).float().mean()}
 
@@ -126,18 +126,12 @@ def _mixture(melody: Tensor, chords: Tensor, *, rhythm: bool) -> tuple[Tensor, T
     """Where chords [B, T] stay, bool [B, T], and what they are to be mixed with, [B, T]."""
     songs, frames = chords.shape
 
-    def coins(*shape: int) -> Tensor:
-        return torch.rand(shape, device=chords.device) < 0.5
-
-    whole = coins(songs, 1)
-    size = int(torch.randint(4, 33, ()))
-    first = torch.randint(size, (songs, 1), device=chords.device)
-    piece = (torch.arange(frames, device=chords.device) + first) // size
-    own = whole | coins(songs, frames // size + 2).gather(1, piece)
+    own, whole = (where.to(chords.device) for where in patches(songs, frames))
     strangers = chords.roll(1, dims=0)
     spoilt = chords.roll(int(torch.randint(1, frames, ())), dims=1)
     other = _restruck(melody, chords) if rhythm else strangers
-    return own, torch.where(whole, strangers, torch.where(coins(songs, 1), other, spoilt))
+    other = torch.where(torch.rand(songs, 1, device=chords.device) < 0.5, other, spoilt)
+    return own, torch.where(whole, strangers, other)
 
 
 def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
@@ -147,11 +141,6 @@ def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
     chance = torch.where(with_notes, often * MELODY.is_on(melody), 0.5 * often)
     again = CHORDS.is_hold(chords) & (torch.rand(chords.shape, device=chords.device) < chance)
     return torch.where(again, chords - CHORDS.symbols, chords)
-
-
-def _struck(chords: Tensor) -> Tensor:
-    """States [B, T] in which every HOLD of what did not sound before is an ON."""
-    return torch.where(CHORDS.is_broken(chords), chords - CHORDS.symbols, chords)
 
 
 def _sounding(chords: Tensor) -> Tensor:

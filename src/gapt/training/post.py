@@ -28,7 +28,7 @@ from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
 from gapt.models.critic import Critic
 from gapt.models.judges import Discriminator
-from gapt.training.batches import Batch, Mixture
+from gapt.training.batches import Batch, Mixture, patches
 from gapt.training.clock import Stopwatch
 from gapt.training.objectives import (
     clipped,
@@ -161,10 +161,15 @@ class PostTraining:
         songs = self.mixture.draw(rng, recipe.batch // group, recipe.frames)
         songs = Batch(*(array.repeat(group, axis=0) for array in songs))
         noise = draw_noise(step_seed(recipe.seed, step), recipe.batch, recipe.frames)
-        shares = np.arange(recipe.batch).reshape(recipe.minibatches, fabric.world_size, -1)
-        mine = shares[:, fabric.global_rank].ravel()
+        mine = self._mine()
         melody, chords, real = (torch.from_numpy(array[mine]).to(fabric.device) for array in songs)
-        return Rollout(melody, chords, real, torch.zeros(())), noise[torch.from_numpy(mine)]
+        return Rollout(melody, chords, real, torch.zeros(())), noise[mine]
+
+    def _mine(self) -> np.ndarray:
+        """Which of the update's trajectories this process plays."""
+        recipe, fabric = self.recipe, self.fabric
+        shares = np.arange(recipe.batch).reshape(recipe.minibatches, fabric.world_size, -1)
+        return shares[:, fabric.global_rank].ravel()
 
     def _minibatches(self) -> list[slice]:
         size = self.recipe.batch // self.fabric.world_size // self.recipe.minibatches
@@ -191,19 +196,29 @@ class PostTraining:
     def _update_discriminator(
         self, songs: Rollout, play: Rollout, *, learns: bool
     ) -> dict[str, float]:
-        """What D makes of the data's part and of the played one; then teach it, if it learns."""
+        """What D makes of patchworks of data and play; then teach it, if it learns."""
         adversary, discriminator = self.recipe.adversary, self.learners["discriminator"]
         assert adversary is not None
+        chance = torch.Generator().manual_seed(step_seed(self.recipe.seed, self.step))
+        own = patches(self.recipe.batch, self.recipe.frames, chance)[0][self._mine()]
+        own = own.to(play.real.device)
+        data, played = songs.of(self.part), play.of(self.part)
+        # What is the data's in one patchwork is played in the other: half of all frames each.
+        pair = [
+            play.with_part(self.part, self.part.strike(torch.where(own, *sources)))
+            for sources in ((data, played), (played, data))
+        ]
+        heard = [torch.stack(both) for both in zip(*(work[:3] for work in pair), strict=True)]
+        labels = torch.stack([own, ~own])
 
         def judge(rows: slice) -> tuple[Tensor, Tensor]:
-            """The loss and the accuracy over the data's trajectories, 1, and those played, 0."""
-            both = (torch.cat([a[rows], b[rows]]) for a, b in zip(songs[:3], play[:3], strict=True))
+            """The loss and the accuracy over real frames."""
+            *parts, label = (both[:, rows].flatten(0, 1) for both in (*heard, labels))
+            real = parts[-1]
             with self.fabric.autocast():
-                logits = discriminator(*both).sum(1)
-            labels = torch.zeros_like(logits)
-            labels[: len(logits) // 2] = 1
-            soft = labels * (1 - 2 * adversary.smoothing) + adversary.smoothing
-            accuracy = ((logits > 0) == (labels > 0)).float().mean()
+                logits = discriminator(*parts)[real]
+            soft = label[real] * (1 - 2 * adversary.smoothing) + adversary.smoothing
+            accuracy = ((logits > 0) == label[real]).float().mean()
             return F.binary_cross_entropy_with_logits(logits, soft), accuracy
 
         discriminator.eval()

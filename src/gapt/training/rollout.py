@@ -37,6 +37,10 @@ class Rollout(NamedTuple):
         """The states of one part."""
         return self.chords if part == CHORDS else self.melody
 
+    def with_part(self, part: Voice, states: Tensor) -> Rollout:
+        """The same with other states of one part."""
+        return self._replace(**{"chords" if part == CHORDS else "melody": states})
+
 
 def draw_noise(seed: int, batch: int, frames: int) -> Tensor:
     """Uniform numbers float64 [B, T] in 0..1 for `rollout`, on the CPU."""
