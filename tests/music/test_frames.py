@@ -128,3 +128,13 @@ def test_hold_of_another_symbol_is_invalid():
     assert not MELODY.is_valid(np.array([MELODY.hold(60)]))
     assert not MELODY.is_valid(np.array([MELODY.start]))
     assert len(Frames(np.array([0]), np.array([0]))) == 1
+
+
+@given(st.lists(st.integers(0, 2 * NUM_CHORDS), max_size=30))
+def test_striking_what_cannot_be_held_makes_any_states_valid_and_keeps_what_sounds(states):
+    states = np.array(states, dtype=np.int64)
+    struck = CHORDS.strike(states)
+    assert CHORDS.is_valid(struck)
+    assert np.array_equal(CHORDS.sounds(struck), CHORDS.sounds(states))
+    assert np.array_equal(CHORDS.symbol(struck), CHORDS.symbol(states))
+    assert CHORDS.is_valid(states) == np.array_equal(struck, states)

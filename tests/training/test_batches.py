@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from gapt.corpora.store import Song
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Frames
-from gapt.training.batches import Mixture, stack, transpose, with_wrong_past
+from gapt.training.batches import Mixture, patches, stack, transpose, with_wrong_past
 
 
 def song(bars, first_pitch=60, beats_per_bar=4.0):
@@ -86,3 +87,19 @@ def test_a_wrong_past_ends_at_an_onset_and_is_not_learnt():
     assert all(
         CHORDS.is_on(row[n]) for row, n in zip(wrong.chords[heard.any(1)], first, strict=True)
     )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_half_the_patchworks_are_whole_and_the_others_change_after_equal_stretches(seed):
+    own, whole = patches(400, 128, torch.Generator().manual_seed(seed))
+    assert own[whole.squeeze(1)].all()
+    assert 160 < whole.sum() < 240
+    mixed = own[~whole.squeeze(1)]
+    assert 0.45 < mixed.float().mean() < 0.55
+    stretches = set()
+    for row in mixed:
+        changes = (row[1:] != row[:-1]).nonzero().squeeze(1)
+        stretches |= set(changes.diff().tolist())
+    size = min(stretches)
+    assert 4 <= size <= 32
+    assert all(stretch % size == 0 for stretch in stretches)
