@@ -8,6 +8,7 @@ import torch
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
 from gapt.models.presets import JUDGE_PRESETS
 from gapt.music.frames import CHORDS, MELODY
+from gapt.training.recipes import Ensemble
 from gapt.training.rewards import Adversarial, Coherence, Rules
 from gapt.training.rollout import Rollout
 
@@ -92,8 +93,8 @@ def test_scores_told_by_frame_add_up_to_the_score(judges):
 @torch.no_grad()
 def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum(judges):
     played = varied()
-    by_frame = Coherence(judges, 1.0, part=CHORDS, by_frame=True).parts(played)
-    at_the_end = Coherence(judges, 1.0, part=CHORDS, by_frame=False).parts(played)
+    by_frame = Coherence(judges, Ensemble(), 1.0, part=CHORDS, by_frame=True).parts(played)
+    at_the_end = Coherence(judges, Ensemble(), 1.0, part=CHORDS, by_frame=False).parts(played)
     for name, judge in judges.items():
         score = 4 * judge.score(*played[:3])
         torch.testing.assert_close(by_frame[name].sum(1), score)

@@ -85,7 +85,13 @@ class PostTraining:
         judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
         self.judges = {name: judge.to(device) for name, judge in judges.items()}
         self.rewards: list[Reward] = [
-            Coherence(self.judges, recipe.coherence, part=self.part, by_frame=by_frame),
+            Coherence(
+                self.judges,
+                recipe.ensemble,
+                recipe.coherence,
+                part=self.part,
+                by_frame=by_frame,
+            ),
             Rules(recipe.rules, part=self.part, gaps=recipe.gaps),
         ]
 

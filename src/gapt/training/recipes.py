@@ -117,6 +117,20 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     schedule: TwoPhase = TwoPhase()
 
 
+class Ensemble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much each kind of coherence judge counts, beside the others; as published, all alike."""
+
+    contrastive: float = 1.0
+    discriminative: float = 1.0
+    contrastive_rhythm: float = 1.0
+    discriminative_rhythm: float = 1.0
+
+    def weight(self, judge: str) -> float:
+        """That of a judge by its name, e.g. "contrastive-rhythm-0"."""
+        kind, _, _ = judge.rpartition("-")
+        return getattr(self, kind.replace("-", "_"))
+
+
 class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Reinforcement learning for coherence, and GAPT's adversary (sections 4 and 5).
 
@@ -133,6 +147,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         minibatches: in how many parts a batch is learnt from, once each.
         temperature: of the sampling, and of every probability that is learnt from.
         coherence, rules: weights of the rewards.
+        ensemble: of the judges in the former.
         gaps: share of the frames that may be without a chord at no cost.
         credit: "frame": a score is told by frame; "trajectory": at the last decision, as published.
         anchor_kl: beta, of the divergence from the anchor.
@@ -156,6 +171,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     temperature: float = 0.99
     coherence: float = 1.0
     rules: float = 1.0
+    ensemble: Ensemble = Ensemble()
     gaps: float = 0.04
     credit: Literal["frame", "trajectory"] = "frame"
     anchor_kl: float = 0.001
@@ -262,6 +278,14 @@ POST_TRAINING_RECIPES = {
         frames=128,
         # The data's own silence is mostly that of a few songs.
         gaps=0.02,
+        # What fits is told by the discriminative judges; to the others most of a frame's credit is
+        # of other frames.
+        ensemble=Ensemble(
+            contrastive=0.5,
+            discriminative=2.5,
+            contrastive_rhythm=0.25,
+            discriminative_rhythm=0.75,
+        ),
         learning_rate=2e-4,
         critic_learning_rate=6e-4,
         entropy=0.002,

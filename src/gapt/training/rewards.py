@@ -16,10 +16,11 @@ from torch import Tensor
 from gapt.models.checkpoint import Judge
 from gapt.models.judges import Discriminator
 from gapt.music.frames import CHORDS, MELODY, Voice
+from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
 
-ENSEMBLE = 8
-"""How many judges the published coherence reward is the sum of."""
+JUDGES = 8
+"""How many the published coherence reward is the sum of."""
 
 
 class Reward(ABC):
@@ -42,7 +43,8 @@ class Coherence(Reward):
     """How well chords and melody belong together: the sum of the judges' scores.
 
     Wu et al. (arXiv 2511.17879, section 4.1), after ReaLchords (arXiv 2506.14723, section 4.3). The
-    sum is scaled to that of eight judges, whatever their number, so weights keep their meaning.
+    sum is scaled to that of eight judges, whatever their number and the ensemble's weights, so that
+    the weights of rewards keep their meaning.
 
     Credit: the papers give a trajectory its score at its last decision. A score that is a mean over
     frames can be told by frame (`gapt.models.judges`), with the same sum; so the advantage of a
@@ -52,16 +54,25 @@ class Coherence(Reward):
     name = "coherence"
 
     def __init__(
-        self, judges: Mapping[str, Judge], weight: float, *, part: Voice, by_frame: bool
+        self,
+        judges: Mapping[str, Judge],
+        ensemble: Ensemble,
+        weight: float,
+        *,
+        part: Voice,
+        by_frame: bool,
     ) -> None:
         self.judges, self.weight, self.part, self.by_frame = judges, weight, part, by_frame
+        shares = {name: ensemble.weight(name) for name in judges}
+        self.scales = {
+            name: JUDGES * share / sum(shares.values()) for name, share in shares.items()
+        }
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One of each judge."""
-        scale = ENSEMBLE / len(self.judges)
         credits = {
-            name: scale * judge.credit(play.melody, play.chords, play.real, self.part)
-            for name, judge in self.judges.items()
+            name: scale * self.judges[name].credit(play.melody, play.chords, play.real, self.part)
+            for name, scale in self.scales.items()
         }
         return _placed(credits, play.real, by_frame=self.by_frame)
 
