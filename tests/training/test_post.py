@@ -46,7 +46,7 @@ def play_favourites(pretrained, *, adversarial):
     """Train for a favourite chord; returns what is logged at the start and at the end."""
     adversary = msgspec.structs.replace(
         pretrained.recipe.adversary,
-        weight=3.0,
+        weight=5.0,
         schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
     )
     recipe = msgspec.structs.replace(

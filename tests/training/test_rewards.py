@@ -106,7 +106,7 @@ def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum
 @torch.no_grad()
 def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
     torch.manual_seed(1)
-    discriminator = Discriminator(JUDGE_PRESETS["tiny"])
+    discriminator = Discriminator(JUDGE_PRESETS["tiny"], hears_both=False)
     discriminator.out.bias.fill_(math.log(3))  # with no weights: D = 3/4, and -log(1/4) = log 4
     discriminator.out.weight.zero_()
     (realism,) = Adversarial(discriminator, 1.0, by_frame=True).parts(varied()).values()
@@ -117,7 +117,7 @@ def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
 @torch.no_grad()
 def test_the_discriminator_hears_the_other_part_only_if_asked_to():
     torch.manual_seed(1)
-    deaf = Discriminator(JUDGE_PRESETS["tiny"]).eval()
+    deaf = Discriminator(JUDGE_PRESETS["tiny"], hears_both=False).eval()
     hearing = Discriminator(JUDGE_PRESETS["tiny"], hears_both=True).eval()
     played = varied()
     other = played._replace(melody=torch.zeros_like(played.melody))

@@ -126,15 +126,14 @@ class DiscriminativeJudge(nn.Module):
 class Discriminator(nn.Module):
     """GAPT's co-evolving D: how probably a part comes from the data (section 4).
 
-    It reads that part alone: hearing the other too, it overfits and does worse (arXiv 2511.17879,
-    table 2). `hears_both` is for that comparison.
-
-    The paper's D answers once, for the whole part. Ours answers for every frame, as the
-    discriminative judge does, and its reward is the mean over frames.
+    The paper's D answers once for the whole part, which it reads alone: hearing the other too, it
+    overfits and does worse (arXiv 2511.17879, table 2). Ours answers for every frame, as the
+    discriminative judge does, and its reward is the mean over frames. So it overfits less, and
+    `hears_both` makes of it a judge of coherence who cannot be fooled for long.
     """
 
     def __init__(
-        self, config: TransformerConfig, *, part: Voice = CHORDS, hears_both: bool = False
+        self, config: TransformerConfig, *, part: Voice = CHORDS, hears_both: bool
     ) -> None:
         super().__init__()
         parts = (MELODY, CHORDS) if hears_both else (part,)

@@ -104,7 +104,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         transformer: its sizes.
         learning_rate: peak, of the same shape as the policy's.
         weight: of its reward in the sum.
-        hears_both: D(x, y) instead of D(y).
+        hears_both: D(x, y), which judges chords to their melody; if not, D(y), as published.
         smoothing: how far the labels of real and played chords are from 1 and 0.
         schedule: when it learns.
     """
@@ -112,7 +112,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     transformer: TransformerConfig
     learning_rate: float
     weight: float = 1.0
-    hears_both: bool = False
+    hears_both: bool = True
     smoothing: float = 0.1
     schedule: TwoPhase = TwoPhase()
 
@@ -268,7 +268,7 @@ POST_TRAINING_RECIPES = {
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
-            weight=2.0,
+            weight=3.0,
             # This policy moves faster than the published one, so its adversary must too.
             schedule=TwoPhase(first=240, every=1),
         ),
@@ -289,6 +289,8 @@ POST_TRAINING_RECIPES = {
         learning_rate=2e-4,
         critic_learning_rate=6e-4,
         entropy=0.002,
+        # A chord is answered for within two beats or so; what comes later is not of its making.
+        gae_decay=0.9,
         warmup=10,
         weight_decay=0.0,
         validate_every=20,

@@ -31,7 +31,7 @@ from gapt.training.recipes import (
     load_recipe,
 )
 
-SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-dxy", "grpo", "grpo-adv")
+SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-dy", "grpo", "grpo-adv")
 """The post-trained systems, the most telling ones first."""
 
 
