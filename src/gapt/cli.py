@@ -364,6 +364,23 @@ def _judge(
     examine(judges, Corpus.load(corpus), out, split=split, songs=songs)
 
 
+@app.command("credit")
+def _credit(
+    recipe: Annotated[Path, typer.Option(help="Of post-training.")],
+    corpus: CorpusFolder,
+    policy: Annotated[
+        Path, typer.Option(help="Run or checkpoint that plays, or a shipped model.")
+    ] = Path("recover"),
+) -> None:
+    """Examine what the judges of a recipe tell a policy, and whether it is which chords fit."""
+    from gapt.corpora.store import Corpus
+    from gapt.training.credit import credit, report
+    from gapt.training.recipes import POST_TRAINING_RECIPES, load_recipe
+
+    chosen = load_recipe(recipe, POST_TRAINING_RECIPES)
+    typer.echo(report(credit(chosen, Corpus.load(corpus), policy)))
+
+
 def _numbers(option: str, text: str) -> list[int]:
     """Whole numbers, separated by commas."""
     try:

@@ -60,7 +60,7 @@ def harmony(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
         Shares [...]; NaN where no frame counts.
     """
     both = MELODY.sounds(melody) & CHORDS.sounds(chords)
-    return ratio(_counts(_in_chord(melody, chords), both))
+    return ratio(_counts(in_chord(melody, chords), both))
 
 
 def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     Returns:
         Shares [...]; NaN where the melody is silent throughout.
     """
-    return ratio(_counts(_in_chord(melody, chords), MELODY.sounds(melody)))
+    return ratio(_counts(in_chord(melody, chords), MELODY.sounds(melody)))
 
 
 def harmony_by_beat(play: Play) -> np.ndarray:
@@ -84,11 +84,11 @@ def harmony_by_beat(play: Play) -> np.ndarray:
     melody, chords = np.where(play.real, play.melody, SILENCE), play.chords
     both = MELODY.sounds(melody) & CHORDS.sounds(chords)
     songs = len(melody)
-    beats = [x.reshape(songs, -1, FRAMES_PER_BEAT) for x in (_in_chord(melody, chords), both)]
+    beats = [x.reshape(songs, -1, FRAMES_PER_BEAT) for x in (in_chord(melody, chords), both)]
     return _counts(*beats)
 
 
-def _in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
+def in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     """bool [..., T]: a note sounds, and a chord that holds it."""
     both = MELODY.sounds(melody) & CHORDS.sounds(chords)
     return both & CHORD_TONES[CHORDS.symbol(chords), MELODY.symbol(melody) % 12]

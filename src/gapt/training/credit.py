@@ -1,0 +1,94 @@
+"""`gapt credit`: what the coherence judges tell a policy, and whether that is which chords fit.
+
+A policy hears its rewards through the advantages. A judge's share of those is not its weight: what
+varies most is heard best. And what is heard need not be about the decision at hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gapt.corpora.store import Corpus
+from gapt.evaluation.measures import in_chord
+from gapt.models.anchor import PARTS
+from gapt.models.checkpoint import load_judges, load_policy
+from gapt.music.frames import CHORDS, MELODY
+from gapt.training.batches import held_out, stack
+from gapt.training.objectives import gae
+from gapt.training.recipes import PostTrainingRecipe
+from gapt.training.rewards import Coherence
+from gapt.training.rollout import Rollout, draw_noise, rollout
+from gapt.weights import JUDGES
+
+
+class Heard(NamedTuple):
+    """Of one judge, or of all.
+
+    Attributes:
+        judge: its name; "all": their sum.
+        share: of the variance of the advantages.
+        fit: the correlation of its advantages with those of a reward that is paid for the melody's
+            note being in the chord.
+    """
+
+    judge: str
+    share: float
+    fit: float
+
+
+@torch.no_grad()
+def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Heard]:
+    """Let a policy play to the held-out melodies, and see what a recipe's judges make of it.
+
+    Advantages are those of a critic that knows nothing.
+
+    Raises:
+        UserError: something cannot be loaded.
+    """
+    songs = held_out(corpus, recipe.mixture, recipe.validation_songs)
+    windows = stack(songs, [0] * len(songs), recipe.frames)
+    melody, chords, real = (torch.from_numpy(array) for array in windows)
+    noise = draw_noise(0, len(songs), recipe.frames)
+    part = PARTS[recipe.part]
+    player = load_policy(policy).eval()
+    play = rollout(player, melody, chords, real, noise, part=part, temperature=recipe.temperature)
+    judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
+    coherence = Coherence(
+        judges, recipe.ensemble, 1.0, part=part, by_frame=recipe.credit == "frame"
+    )
+    told = coherence.parts(play)
+    told = {**told, "all": torch.stack(list(told.values())).sum(0)}
+    fit, whole = (_advantages(x, play, recipe) for x in (_fit(play), told["all"]))
+    heard = []
+    for name, reward in told.items():
+        own = _advantages(reward, play, recipe)
+        share = (own * whole).mean() / whole.square().mean()
+        correlation = (own * fit).mean() / (own.norm() * fit.norm() / len(fit)).clamp(min=1e-12)
+        heard.append(Heard(name, float(share), float(correlation)))
+    return heard
+
+
+def report(heard: list[Heard]) -> str:
+    """As a Markdown table."""
+    head = ["| judge | share of the advantage | correlation with fit |", "|---|---|---|"]
+    return "\n".join(
+        [*head, *(f"| {name} | {share:.2f} | {fit:.2f} |" for name, share, fit in heard)]
+    )
+
+
+def _fit(play: Rollout) -> Tensor:
+    """float [B, T]: 1 where the note is in the chord; the mean, where there is not both."""
+    both = MELODY.sounds(play.melody) & CHORDS.sounds(play.chords) & play.real
+    hits = torch.from_numpy(in_chord(play.melody.numpy(), play.chords.numpy()))
+    return torch.where(both, hits.float(), hits[both].float().mean())
+
+
+def _advantages(reward: Tensor, play: Rollout, recipe: PostTrainingRecipe) -> Tensor:
+    """Of the real decisions, about their mean: float [N]."""
+    centred = reward - reward[play.real].mean()
+    advantages, _ = gae(centred, torch.zeros_like(reward), play.real, decay=recipe.gae_decay)
+    return advantages[play.real] - advantages[play.real].mean()

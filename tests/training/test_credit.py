@@ -1,0 +1,46 @@
+"""What a judge tells a policy: shares that add up, and whose advantages are harmony's own."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from gapt.corpora.store import Corpus
+from gapt.evaluation.measures import in_chord
+from gapt.training import credit as module
+from gapt.training.credit import credit, report
+
+
+class Ear(torch.nn.Module):
+    """A judge that counts the frames whose note is in the chord."""
+
+    def credit(self, melody, chords, real, part):
+        return torch.from_numpy(in_chord(melody.numpy(), chords.numpy())).float() * real
+
+
+class Stone(Ear):
+    """One that says the same of every chord."""
+
+    def credit(self, melody, chords, real, part):
+        return real.float()
+
+
+def test_a_judge_of_harmony_is_told_from_one_of_nothing(pretrained, monkeypatch):
+    judges = {"discriminative-0": Ear(), "contrastive-0": Stone()}
+    monkeypatch.setattr(module, "load_judges", lambda path: judges)
+    recipe = msgspec.structs.replace(pretrained.recipe, gae_decay=0.0)
+    corpus = Corpus.load(pretrained.corpus)
+    ear, stone, whole = credit(recipe, corpus, Path(recipe.start))
+    assert [heard.judge for heard in (ear, stone, whole)] == [*judges, "all"]
+    assert ear.share == pytest.approx(1)
+    assert stone.share == pytest.approx(0, abs=1e-6)
+    assert ear.fit > 0.8  # short of 1 for frames without both, which fit leaves out
+    assert report([whole]).splitlines()[-1].startswith("| all | 1.00 | ")
+
+
+def test_shares_of_real_judges_add_up(pretrained):
+    recipe, corpus = pretrained.recipe, Corpus.load(pretrained.corpus)
+    *judges, whole = credit(recipe, corpus, Path(recipe.start))
+    assert sum(judge.share for judge in judges) == pytest.approx(whole.share) == pytest.approx(1)
+    assert all(-1 <= judge.fit <= 1 for judge in judges)
