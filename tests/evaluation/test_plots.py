@@ -26,7 +26,7 @@ def test_twelve_systems_look_different_and_the_truth_is_black():
 def test_few_songs_and_silence_can_be_drawn(songs):
     nothing = np.zeros((songs, 32), dtype=int)
     play = Play(nothing, nothing, np.ones_like(nothing, dtype=bool))
-    systems = ["ground truth", "anchor", "mute"]
+    systems = ["ground-truth", "anchor", "mute"]
     styles = plots.styles(systems)
     unmeasured = {"mean": None, "low": None, "high": None}
     one = {"mean": 1.0, "low": 1.0, "high": 1.0}

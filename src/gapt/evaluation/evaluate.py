@@ -71,10 +71,13 @@ def evaluate(
 
     Raises:
         UserError: a network cannot be loaded, a split has no songs that a scenario can use, or
-            there is a duet without a melodist.
+            there is a duet without a melodist; or a name is taken.
     """
     if melodist is None and any(SCENARIOS[scenario].duet for scenario in scenarios):
         raise UserError("a duet needs a melodist; --melodist takes a policy, e.g. --melodist mle")
+    for name in systems:
+        if name in (ANCHOR, GROUND_TRUTH):
+            raise UserError(f"no system can be named '{name}': that row is always there")
     partner = load_policy(melodist) if melodist else None
     players: dict[str, list[Player]] = {ANCHOR: [_load_anchor(anchor)]}
     players |= {name: [load_policy(path) for path in runs] for name, runs in systems.items()}

@@ -18,8 +18,8 @@ from gapt.evaluation.scenarios import SCENARIOS
 from gapt.files import replacing
 from gapt.music.frames import FRAMES_PER_BEAT
 
-GROUND_TRUTH = "ground truth"
-ANCHOR = "anchor (sees the future)"
+GROUND_TRUTH = "ground-truth"
+ANCHOR = "anchor"
 COLUMNS = (
     "harmony", "harmony_strict", "vendi", "chord_entropy", "distinct_chords",
     "pitch_classes_per_chord", "changes_per_bar", "silent_share", "onset_emd", "duration_entropy",
