@@ -268,31 +268,27 @@ POST_TRAINING_RECIPES = {
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
-            weight=3.0,
+            weight=2.0,
             # This policy moves faster than the published one, so its adversary must too.
-            schedule=TwoPhase(first=200, every=1),
+            schedule=TwoPhase(first=240, every=1),
         ),
         start="recover",
-        steps=200,
+        steps=240,
         batch=64,
         frames=128,
         # The data's own silence is mostly that of a few songs.
         gaps=0.02,
-        # What fits is told by the discriminative judges; to the contrastive ones most of a frame's
-        # credit is of other frames. Of rhythm, enough that a chord a note does not pay.
+        # What fits is told by the discriminative judges; to the others most of a frame's credit is
+        # of other frames (`gapt credit`).
         ensemble=Ensemble(
-            contrastive=0.3,
+            contrastive=0.5,
             discriminative=2.5,
-            contrastive_rhythm=0.2,
-            discriminative_rhythm=1.2,
+            contrastive_rhythm=0.25,
+            discriminative_rhythm=0.75,
         ),
         learning_rate=2e-4,
         critic_learning_rate=6e-4,
-        # Nearer to the anchor than published: these judges can be pleased by dense chords, too.
-        anchor_kl=0.05,
         entropy=0.002,
-        # A chord is answered for within two beats or so; what comes later is not of its making.
-        gae_decay=0.9,
         warmup=10,
         weight_decay=0.0,
         validate_every=20,
