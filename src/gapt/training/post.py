@@ -224,8 +224,9 @@ class PostTraining:
             with self.fabric.autocast():
                 logits = discriminator(*parts)[real]
             soft = label[real] * (1 - 2 * adversary.smoothing) + adversary.smoothing
-            accuracy = ((logits > 0) == label[real]).float().mean()
-            return F.binary_cross_entropy_with_logits(logits, soft), accuracy
+            losses = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+            correct = (logits > 0) == label[real]
+            return self._share_of_mean(losses), self._share_of_mean(correct.float())
 
         discriminator.eval()
         with torch.no_grad():
@@ -245,12 +246,7 @@ class PostTraining:
         """One optimiser step on a mini-batch; returns what to log."""
         recipe, real = self.recipe, play.real
         logged: dict[str, Tensor] = {}
-        count = self._total(real.sum().float())
-
-        def mean(values: Tensor) -> Tensor:
-            """Of real decisions; averaged over processes, it is the mean over all of theirs."""
-            return values.sum() / count * self.fabric.world_size
-
+        mean = self._share_of_mean
         if advantages is None:
             with self.clock("critic"):
                 with self.fabric.autocast():
@@ -315,6 +311,11 @@ class PostTraining:
         total = self.fabric.all_reduce(tensor, reduce_op="sum")
         assert isinstance(total, Tensor)
         return total
+
+    def _share_of_mean(self, values: Tensor) -> Tensor:
+        """The mean [] of values [N]; averaged over processes, it is that over all of theirs."""
+        count = self._total(values.new_tensor(float(len(values))))
+        return values.sum() / count * self.fabric.world_size
 
     def _mean(self, scalar: Tensor) -> float:
         """The mean of a scalar over all processes."""
