@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.corruption import move_onsets, replace_chords
+from gapt.evaluation.corruption import move_onsets, replace_chords, thicken_chords
+from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS
 
 CHORDS_OF_TWO_SONGS = np.array(
@@ -34,6 +35,20 @@ def test_replaced_chords_keep_their_times():
     assert np.array_equal(half[onsets][~stayed], wholly[onsets][~stayed])
     # Half are drawn again, and of these between one and two fifths come out as they were.
     assert stayed.mean() == pytest.approx(0.5 + 0.5 * (3 * 0.2 + 2 * 0.4) / 5, abs=0.05)
+
+
+def test_thickened_chords_keep_their_times_and_tones():
+    # 0..11 are major triads and 36..47 dominant sevenths: each triad's only thicker kin here.
+    songs = np.array([CHORDS.from_spans([(0, 4, 5), (4, 8, 7), (10, 16, 36)], 16)] * 200)
+    songs = songs.astype(int)
+    assert np.array_equal(thicken_chords(songs, 0.0, rng()), songs)
+    wholly, half = (thicken_chords(songs, share, rng()) for share in (1.0, 0.5))
+    assert np.array_equal(wholly[0], CHORDS.from_spans([(0, 4, 41), (4, 8, 43), (10, 16, 36)], 16))
+    assert (wholly == wholly[0]).all()
+    for thick in (half, wholly):
+        assert (CHORD_TONES[CHORDS.symbol(thick)] >= CHORD_TONES[CHORDS.symbol(songs)]).all()
+        assert np.array_equal(CHORDS.is_on(thick), CHORDS.is_on(songs))
+    assert (half[:, 0] != songs[:, 0]).mean() == pytest.approx(0.5, abs=0.1)
 
 
 class Offsets:

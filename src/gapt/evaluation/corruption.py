@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gapt.music.chords import THICKER
 from gapt.music.frames import CHORDS, SILENCE
 
 
@@ -12,13 +13,36 @@ def replace_chords(chords: np.ndarray, share: float, rng: np.random.Generator) -
 
     With one state of `rng`, what a smaller share replaces a larger one replaces too.
     """
-    onsets = CHORDS.is_on(chords)
-    played = CHORDS.symbol(chords[onsets])
+    played = _played(chords)
     spared = rng.random(len(played)) >= share
-    symbols = np.where(spared, played, rng.choice(played, size=len(played)))
-    number = onsets.ravel().cumsum().reshape(chords.shape) - 1  # of the chord that sounds
-    change = np.where(CHORDS.sounds(chords), symbols[number] - CHORDS.symbol(chords), 0)
-    return chords + change
+    return _with(chords, np.where(spared, played, rng.choice(played, size=len(played))))
+
+
+def thicken_chords(chords: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Chord states [S, T], a share of the chords having one tone more.
+
+    Which one is drawn by how common the thicker chords are among all that are played; where there
+    is none, a chord stays as it is. With one state of `rng`, a larger share thickens what a smaller
+    one does.
+    """
+    played = _played(chords)
+    qualities = played // 12
+    weights = THICKER * np.bincount(qualities, minlength=len(THICKER))
+    reached = weights.cumsum(1)[qualities]
+    can = (reached[:, -1] > 0) & (rng.random(len(played)) < share)
+    picked = (reached > rng.random((len(played), 1)) * reached[:, -1:]).argmax(1)
+    return _with(chords, np.where(can, 12 * picked + played % 12, played))
+
+
+def _played(chords: np.ndarray) -> np.ndarray:
+    """The symbols that are struck, [N], song by song."""
+    return CHORDS.symbol(chords[CHORDS.is_on(chords)])
+
+
+def _with(chords: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """The same with other symbols [N] struck, and held for as long."""
+    number = CHORDS.is_on(chords).ravel().cumsum().reshape(chords.shape) - 1  # of what sounds
+    return chords + np.where(CHORDS.sounds(chords), symbols[number] - CHORDS.symbol(chords), 0)
 
 
 def move_onsets(chords: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:

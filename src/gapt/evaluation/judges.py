@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.evaluation.corruption import move_onsets, replace_chords
+from gapt.evaluation.corruption import move_onsets, replace_chords, thicken_chords
 from gapt.evaluation.judging import classification, retrieval
 from gapt.evaluation.plots import falling_scores
 from gapt.files import replacing
@@ -32,10 +32,12 @@ from gapt.training.batches import Batch, spread, stack, transpose
 LENGTHS = (128, 256)
 """Frames of the windows."""
 SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
-"""Of chords that are replaced."""
+"""Of chords that are replaced, or thickened."""
 SHIFTS = tuple(range(9))
 """Frames that chord onsets are moved by, at most."""
 
+_PITCH_FAULTS = (("replaced", SHARES, replace_chords), ("thickened", SHARES, thicken_chords))
+_RHYTHM_FAULTS = (("moved", SHIFTS, move_onsets),)
 _GROUP = 16  # pairs that are judged at once; more would leave the processor's cache
 _SEED = 0
 _PUBLISHED = {
@@ -115,21 +117,17 @@ def _in_groups(heard: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _curves(judges: Mapping[str, Judge], batch: Batch) -> list[Row]:
-    """Mean scores as chords are replaced, for judges that hear them, or moved, for the others."""
+    """Mean scores as chords are made worse in the ways that a judge can hear."""
     melody, _, real = map(torch.from_numpy, batch)
     curves: list[Row] = []
     for name, judge in judges.items():
-        what, amounts, spoil = (
-            ("moved", SHIFTS, move_onsets)
-            if judge.config.rhythm
-            else ("replaced", SHARES, replace_chords)
-        )
-        scores = []
-        for amount in amounts:
-            chords = spoil(batch.chords, amount, np.random.default_rng(_SEED))
-            heard = _in_groups(judge.score, melody, torch.from_numpy(chords), real)
-            scores.append(float(heard.mean()))
-        curves.append({"judge": name, "chords": what, "amounts": amounts, "scores": scores})
+        for what, amounts, spoil in _RHYTHM_FAULTS if judge.config.rhythm else _PITCH_FAULTS:
+            scores = []
+            for amount in amounts:
+                chords = spoil(batch.chords, amount, np.random.default_rng(_SEED))
+                heard = _in_groups(judge.score, melody, torch.from_numpy(chords), real)
+                scores.append(float(heard.mean()))
+            curves.append({"judge": name, "chords": what, "amounts": amounts, "scores": scores})
     return curves
 
 

@@ -168,6 +168,7 @@ def falling_scores(curves: Sequence[Mapping[str, Any]]) -> Figure:
     """
     labels = {
         "replaced": "share of the chords that are replaced",
+        "thickened": "share of the chords that have a tone more",
         "moved": "frames that chord onsets are moved by, at most",
     }
     kinds = list(dict.fromkeys(curve["chords"] for curve in curves))

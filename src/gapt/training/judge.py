@@ -18,7 +18,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
-from gapt.music.chords import CHORD_TONES
+from gapt.music.chords import THICKER
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
@@ -144,21 +144,11 @@ def _thickened(chords: Tensor) -> Tensor:
     chord stays as it is.
     """
     quality = CHORDS.symbol(chords) // 12
-    common = torch.bincount(quality[CHORDS.sounds(chords)], minlength=len(_THICKER))
-    weights = (_THICKER.to(chords.device) * common).float()
+    common = torch.bincount(quality[CHORDS.sounds(chords)], minlength=len(THICKER))
+    weights = (torch.from_numpy(THICKER.copy()).to(chords.device) * common).float()
     weights += weights.sum(1, keepdim=True).eq(0) * torch.eye(len(weights), device=chords.device)
     picked = torch.multinomial(weights, len(chords), replacement=True).T.gather(1, quality)
     return torch.where(CHORDS.sounds(chords), chords + 12 * (picked - quality), chords)
-
-
-def _thicker_qualities() -> Tensor:
-    """bool [Q, Q]: whether the second holds all tones of the first and one more."""
-    tones = torch.from_numpy(CHORD_TONES[::12].copy())
-    holds = (tones[None] >= tones[:, None]).all(-1)
-    return holds & (tones.sum(-1)[None] == tones.sum(-1)[:, None] + 1)
-
-
-_THICKER = _thicker_qualities()
 
 
 def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
