@@ -28,7 +28,7 @@ from gapt.music.frames import HOLD, MELODY
 app = typer.Typer(pretty_exceptions_enable=False)
 
 HELLO = {"type": "hello", "version": VERSION, "seed": 1}
-WORDS = ["", "C", "Am7", "mle", "recover", "../x", "\x00", "é" * 40, "'; DROP", "NaN", "true", None]
+WORDS = ["", "C", "Am7", "mle", "gapt", "../x", "\x00", "é" * 40, "'; DROP", "NaN", "true", None]
 NUMBERS = [0, 1, -1, 2, 8, 64, 65, 127, 128, 2**31, 2**63, 2**64, 1e308, 0.5, -0.0, 10**40]
 
 
@@ -63,7 +63,7 @@ def sensible(rng: random.Random, frame: int) -> dict:
             {"type": "set", "temperature": rng.random(), "lookahead": rng.choice([1, 8, 64])},
             {
                 "type": "set",
-                "model": rng.choice(["mle", "recover", "x"]),
+                "model": rng.choice(["mle", "gapt", "x"]),
                 "commit": rng.choice([1, 9]),
             },
             {"type": "ping", "t": rng.random()},

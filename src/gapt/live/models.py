@@ -25,7 +25,7 @@ from gapt.errors import UserError, did_you_mean
 from gapt.music.chords import VOCABULARY_ID
 from gapt.weights import shipped, shipped_models
 
-DEFAULT_MODEL = "recover"
+DEFAULT_MODEL = "gapt"
 
 
 def resolve_model(name_or_path: str | Path) -> Path:

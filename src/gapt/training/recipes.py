@@ -268,12 +268,12 @@ POST_TRAINING_RECIPES = {
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
-            weight=2.0,
+            weight=3.0,
             # This policy moves faster than the published one, so its adversary must too.
-            schedule=TwoPhase(first=140, every=1),
+            schedule=TwoPhase(first=180, every=1),
         ),
         start="recover",
-        steps=140,
+        steps=180,
         batch=64,
         frames=128,
         # The data's own silence is mostly that of a few songs.
@@ -284,7 +284,7 @@ POST_TRAINING_RECIPES = {
             contrastive=0.5,
             discriminative=2.5,
             contrastive_rhythm=0.25,
-            discriminative_rhythm=0.75,
+            discriminative_rhythm=1.0,
         ),
         learning_rate=2e-4,
         critic_learning_rate=6e-4,

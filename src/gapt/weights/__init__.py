@@ -1,7 +1,7 @@
 """The networks that come with the package: a folder each, with a card.
 
 NAME/policy.onnx            to play with (`gapt.live`)
-NAME/policy.safetensors     the same weights for torch (`gapt.models.checkpoint`)
+NAME/policy.safetensors     the same for torch (`gapt.models.checkpoint`), to train on from
 anchor/anchor.safetensors   the offline anchor
 judges/*.safetensors        the coherence reward models, by name, e.g. contrastive-rhythm-0
 README.md                   the card: data and licences, how it was made, measures, limits
