@@ -8,12 +8,16 @@ import torch
 
 from gapt.corpora.store import Corpus
 from gapt.evaluation.measures import in_chord
+from gapt.models.judges import JudgeConfig
+from gapt.models.presets import JUDGE_PRESETS
 from gapt.training import credit as module
 from gapt.training.credit import credit, report
 
 
 class Ear(torch.nn.Module):
     """A judge that counts the frames whose note is in the chord."""
+
+    config = JudgeConfig(transformer=JUDGE_PRESETS["tiny"])
 
     def credit(self, melody, chords, real, part):
         return torch.from_numpy(in_chord(melody.numpy(), chords.numpy())).float() * real

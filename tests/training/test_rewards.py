@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from gapt.errors import UserError
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
 from gapt.models.presets import JUDGE_PRESETS
 from gapt.music.frames import CHORDS, MELODY
@@ -101,6 +102,19 @@ def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum
         torch.testing.assert_close(at_the_end[name].sum(1), score)
         last = at_the_end[name].gather(1, torch.tensor([[23], [23], [9], [0], [16]])).squeeze(1)
         torch.testing.assert_close(last, score)
+
+
+@torch.no_grad()
+def test_the_ensemble_weighs_kinds_and_keeps_the_scale(judges):
+    played = varied()
+    ensemble = Ensemble(contrastive=1, discriminative=3)
+    parts = Coherence(judges, ensemble, 1.0, part=CHORDS, by_frame=True).parts(played)
+    for name, judge in judges.items():
+        scale = 2.0 if isinstance(judge, ContrastiveJudge) else 6.0
+        torch.testing.assert_close(parts[name].sum(1), scale * judge.score(*played[:3]))
+    nobody = Ensemble(contrastive=0, discriminative=0)
+    with pytest.raises(UserError, match="the ensemble gives no weight to any of"):
+        Coherence(judges, nobody, 1.0, part=CHORDS, by_frame=True)
 
 
 @torch.no_grad()

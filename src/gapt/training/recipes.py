@@ -125,11 +125,6 @@ class Ensemble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     contrastive_rhythm: float = 1.0
     discriminative_rhythm: float = 1.0
 
-    def weight(self, judge: str) -> float:
-        """That of a judge by its name, e.g. "contrastive-rhythm-0"."""
-        kind, _, _ = judge.rpartition("-")
-        return getattr(self, kind.replace("-", "_"))
-
 
 class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Reinforcement learning for coherence, and GAPT's adversary (sections 4 and 5).

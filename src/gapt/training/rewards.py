@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gapt.errors import UserError
 from gapt.models.checkpoint import Judge
-from gapt.models.judges import Discriminator
+from gapt.models.judges import ContrastiveJudge, Discriminator
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
@@ -63,7 +64,9 @@ class Coherence(Reward):
         by_frame: bool,
     ) -> None:
         self.judges, self.weight, self.part, self.by_frame = judges, weight, part, by_frame
-        shares = {name: ensemble.weight(name) for name in judges}
+        shares = {name: _weight(ensemble, judge) for name, judge in judges.items()}
+        if sum(shares.values()) <= 0:
+            raise UserError(f"the ensemble gives no weight to any of {', '.join(judges)}")
         self.scales = {
             name: JUDGES * share / sum(shares.values()) for name, share in shares.items()
         }
@@ -75,6 +78,11 @@ class Coherence(Reward):
             for name, scale in self.scales.items()
         }
         return _placed(credits, play.real, by_frame=self.by_frame)
+
+
+def _weight(ensemble: Ensemble, judge: Judge) -> float:
+    kind = "contrastive" if isinstance(judge, ContrastiveJudge) else "discriminative"
+    return getattr(ensemble, f"{kind}_rhythm" if judge.config.rhythm else kind)
 
 
 class Adversarial(Reward):
