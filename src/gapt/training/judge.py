@@ -18,7 +18,6 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
-from gapt.music.chords import THICKER
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
@@ -84,11 +83,11 @@ class ContrastiveTask(_JudgeTask):
 class DiscriminativeTask(_JudgeTask):
     """True chords against the chords of another song, or against their own song's, but spoilt.
 
-    Half the windows are all true, or all not, as published. The others change between the two every
-    so often, so that it is learnt which chords are wrong, and not only whether most are: a policy
-    that is mostly right can then still be told what is not. Spoilt is the song's own at another
-    time; or what policies were seen to do that please their judges: chords with one tone more, and
-    for a rhythm judge, chords struck too often, with every note at the worst.
+    Half the windows are all true, or all another song's, as published. The others change between
+    the two every so often, so that it is learnt which chords are wrong, and not only whether most
+    are: a policy that is mostly right can then still be told what is not. Spoilt is the song's own
+    at another time; for a rhythm judge also struck too often, which no song is, and policies are,
+    with every note at the worst.
     """
 
     name = "discriminative"
@@ -129,26 +128,9 @@ def _mixture(melody: Tensor, chords: Tensor, *, rhythm: bool) -> tuple[Tensor, T
     own, whole = (where.to(chords.device) for where in patches(songs, frames))
     strangers = chords.roll(1, dims=0)
     later = chords.roll(int(torch.randint(1, frames, ())), dims=1)
-    kind = torch.rand(songs, 1, device=chords.device)
-    if rhythm:
-        spoilt = torch.where(kind < 1 / 2, _restruck(melody, chords), later)
-        return own, torch.where(whole, strangers, spoilt)
-    others = torch.where(whole | (kind < 2 / 3), strangers, later)
-    return own, torch.where(kind < 1 / 3, _thickened(chords), others)
-
-
-def _thickened(chords: Tensor) -> Tensor:
-    """Chords [B, T] with one tone more, the same one for all that are alike in a row.
-
-    Which one is chosen by how common the thicker chords are in the batch. Where there is none, a
-    chord stays as it is.
-    """
-    quality = CHORDS.symbol(chords) // 12
-    common = torch.bincount(quality[CHORDS.sounds(chords)], minlength=len(THICKER))
-    weights = (torch.from_numpy(THICKER.copy()).to(chords.device) * common).float()
-    weights += weights.sum(1, keepdim=True).eq(0) * torch.eye(len(weights), device=chords.device)
-    picked = torch.multinomial(weights, len(chords), replacement=True).T.gather(1, quality)
-    return torch.where(CHORDS.sounds(chords), chords + 12 * (picked - quality), chords)
+    other = _restruck(melody, chords) if rhythm else strangers
+    spoilt = torch.where(torch.rand(songs, 1, device=chords.device) < 0.5, other, later)
+    return own, torch.where(whole, strangers, spoilt)
 
 
 def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
