@@ -32,7 +32,7 @@ def melody(corpus, frames):
     for song in Corpus.load(corpus).select("ood"):
         if song.beats_per_bar == 4 and at < frames:
             spans = MELODY.to_spans(song.frames.melody)
-            notes += [(int(pitch), at + a, at + b) for pitch, a, b in spans]
+            notes += [(int(pitch), at + a, at + b) for a, b, pitch in spans]
             at += -(-len(song.frames) // 16) * 16
     return notes
 

@@ -8,17 +8,12 @@ import torch
 from gapt.errors import UserError
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
 from gapt.models.presets import JUDGE_PRESETS
-from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.recipes import Ensemble
 from gapt.training.rewards import Adversarial, Coherence, Rules
 from gapt.training.rollout import Rollout
 
 C, G = 7, 400
-
-
-def parse(name):
-    return nearest(parse_lead_sheet(name))[0]
 
 
 def play(chords, *, melody=60, real=None):
@@ -28,8 +23,8 @@ def play(chords, *, melody=60, real=None):
     return Rollout(notes, chords, everywhere if real is None else real, torch.zeros(chords.shape))
 
 
-def rules(chords, gaps=0.04, density=math.inf, **options):
-    parts = Rules(1.0, gaps=gaps, density=density).parts(play([chords], **options))
+def rules(chords, gaps=0.04, **options):
+    parts = Rules(1.0, gaps=gaps).parts(play([chords], **options))
     return {name: part[0].tolist() for name, part in parts.items()}
 
 
@@ -55,16 +50,6 @@ def test_a_chord_may_be_struck_four_times_running():
     assert rules(chords)["repetition"] == pytest.approx([0, 0, 0, 0, 0, -0.1, 0, -0.1])
     between = [strike] * 4 + [CHORDS.on(G)] + [strike] * 5
     assert rules(between)["repetition"] == pytest.approx([0.0] * 9 + [-0.1])
-
-
-def test_density_costs_by_tone_and_frame_once_chords_are_too_dense():
-    triad, seventh, ninth = (parse("C"), parse("Cmaj7"), parse("Cmaj9"))
-    chords = [*sounding(triad, 2), 0, *sounding(seventh, 1), *sounding(ninth, 1)]
-    # 3 + 3 + 4 + 5 pitch classes in four frames with a chord: 3.75 on average.
-    assert rules(chords)["density"] == [0.0] * 5
-    assert rules(chords, density=3.75)["density"] == [0.0] * 5
-    expected = [0.0, 0.0, 0.0, -0.003, -0.006]
-    assert rules(chords, density=3.7)["density"] == pytest.approx(expected)
 
 
 def test_holding_what_does_not_sound_costs_ten():

@@ -92,7 +92,7 @@ class PostTraining:
                 part=self.part,
                 by_frame=by_frame,
             ),
-            Rules(recipe.rules, part=self.part, gaps=recipe.gaps, density=recipe.density),
+            Rules(recipe.rules, part=self.part, gaps=recipe.gaps),
         ]
 
         torch.manual_seed(recipe.seed)

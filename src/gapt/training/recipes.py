@@ -9,7 +9,6 @@ A misspelt key or a wrong type is refused by name before anything starts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -145,7 +144,6 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         coherence, rules: weights of the rewards.
         ensemble: of the judges in the former.
         gaps: share of the frames that may be without a chord at no cost.
-        density: pitch classes that chords may have on average at no cost.
         credit: "frame": a score is told by frame; "trajectory": at the last decision, as published.
         anchor_kl: beta, of the divergence from the anchor.
         entropy: gamma, of the entropy bonus.
@@ -170,7 +168,6 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     rules: float = 1.0
     ensemble: Ensemble = Ensemble()
     gaps: float = 0.04
-    density: float = math.inf
     credit: Literal["frame", "trajectory"] = "frame"
     anchor_kl: float = 0.001
     entropy: float = 0.01
@@ -276,7 +273,6 @@ POST_TRAINING_RECIPES = {
         frames=128,
         # The data's own silence is mostly that of a few songs.
         gaps=0.02,
-        density=3.6,
         # What fits is told by the discriminative judges; to the others most of a frame's credit is
         # of other frames (`gapt credit`).
         ensemble=Ensemble(

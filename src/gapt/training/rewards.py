@@ -7,7 +7,6 @@ know nothing of each other.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -17,15 +16,12 @@ from torch import Tensor
 from gapt.errors import UserError
 from gapt.models.checkpoint import Judge
 from gapt.models.judges import ContrastiveJudge, Discriminator
-from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
 
 JUDGES = 8
 """How many the published coherence reward is the sum of."""
-
-_TONES = torch.from_numpy(CHORD_TONES.sum(1)).float()
 
 
 class Reward(ABC):
@@ -113,34 +109,23 @@ class Rules(Reward):
         frames (4 % as published); the first 8 frames are exempt. The papers count only frames in
         which a note sounds; then nothing is lost by being silent whenever the melody rests.
     repetition: -0.1 for striking one chord a fifth time running, and each time after that.
-    density: -0.003 in every frame for each of its chord's pitch classes beyond three, if the
-        trajectory's chords have more than `density` of them on average. Any note is in a chord of
-        many notes, so judges like those. That is ours; the papers have no such rule.
     invalid: -10 for holding what does not sound. The policy's mask leaves no such action, so this
         stays 0; it is here to be logged. Nor can a policy stop early here.
     """
 
     name = "rules"
 
-    def __init__(
-        self,
-        weight: float,
-        *,
-        part: Voice = CHORDS,
-        gaps: float = 0.04,
-        density: float = math.inf,
-    ) -> None:
-        self.weight, self.part, self.gaps, self.density = weight, part, gaps, density
+    def __init__(self, weight: float, *, part: Voice = CHORDS, gaps: float = 0.04) -> None:
+        self.weight, self.part, self.gaps = weight, part, gaps
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
-        """The four."""
+        """The three."""
         invalid = -10.0 * (self.part.is_broken(play.of(self.part)) & play.real).float()
         if self.part == MELODY:
             return {"invalid": invalid}
         return {
             "silence": -0.1 * _gaps(play, self.gaps).float(),
             "repetition": -0.1 * _repeats(play).float(),
-            "density": -0.003 * _crowd(play, self.density),
             "invalid": invalid,
         }
 
@@ -151,14 +136,6 @@ def _gaps(play: Rollout, allowed: float) -> Tensor:
     silent[:, :8] = False
     too_many = silent.sum(1) > allowed * play.real.sum(1)
     return silent & too_many[:, None]
-
-
-def _crowd(play: Rollout, allowed: float) -> Tensor:
-    """float [B, T]: pitch classes beyond three, in trajectories that have too many."""
-    sounds = CHORDS.sounds(play.chords) & play.real
-    tones = _TONES.to(sounds.device)[CHORDS.symbol(play.chords)] * sounds
-    too_many = tones.sum(1) > allowed * sounds.sum(1)
-    return (tones - 3).clamp(min=0) * too_many[:, None]
 
 
 def _repeats(play: Rollout) -> Tensor:
