@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gapt.music.chords import THICKER
+from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, SILENCE
+
+_TONES = CHORD_TONES[::12]  # of each quality, on C
+_THICKER = (_TONES[None] >= _TONES[:, None]).all(-1) & (
+    _TONES.sum(-1) == _TONES.sum(-1)[:, None] + 1
+)
+"""bool [qualities, qualities]: whether the second, on one root, is the first with a tone more."""
 
 
 def replace_chords(chords: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -27,7 +33,7 @@ def thicken_chords(chords: np.ndarray, share: float, rng: np.random.Generator) -
     """
     played = _played(chords)
     qualities = played // 12
-    weights = THICKER * np.bincount(qualities, minlength=len(THICKER))
+    weights = _THICKER * np.bincount(qualities, minlength=len(_THICKER))
     reached = weights.cumsum(1)[qualities]
     can = (reached[:, -1] > 0) & (rng.random(len(played)) < share)
     picked = (reached > rng.random((len(played), 1)) * reached[:, -1:]).argmax(1)

@@ -181,18 +181,6 @@ CHORD_TONES = _tone_table()
 """bool [NUM_CHORDS, 12]: whether a pitch class sounds in a chord."""
 
 
-def _thicker_table() -> np.ndarray:
-    tones = CHORD_TONES[::12]
-    holds = (tones[None] >= tones[:, None]).all(-1)
-    table = holds & (tones.sum(-1)[None] == tones.sum(-1)[:, None] + 1)
-    table.setflags(write=False)
-    return table
-
-
-THICKER = _thicker_table()
-"""bool [qualities, qualities]: whether the second, on one root, is the first with a tone more."""
-
-
 # --- names ---------------------------------------------------------------------------------------
 
 
