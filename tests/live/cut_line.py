@@ -52,6 +52,8 @@ class Line:
         ready.set()
         self._loop.run_forever()
         server.close()
+        self._set(False)  # so that what passes bytes on ends by itself
+        self._loop.run_until_complete(asyncio.sleep(0.1))
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0.1))

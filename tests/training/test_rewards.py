@@ -23,8 +23,8 @@ def play(chords, *, melody=60, real=None):
     return Rollout(notes, chords, everywhere if real is None else real, torch.zeros(chords.shape))
 
 
-def rules(chords, gaps=0.04, **options):
-    parts = Rules(1.0, gaps=gaps).parts(play([chords], **options))
+def rules(chords, gaps=0.04, repeats=3, **options):
+    parts = Rules(1.0, gaps=gaps, repeats=repeats).parts(play([chords], **options))
     return {name: part[0].tolist() for name, part in parts.items()}
 
 
@@ -50,6 +50,12 @@ def test_a_chord_may_be_struck_four_times_running():
     assert rules(chords)["repetition"] == pytest.approx([0, 0, 0, 0, 0, -0.1, 0, -0.1])
     between = [strike] * 4 + [CHORDS.on(G)] + [strike] * 5
     assert rules(between)["repetition"] == pytest.approx([0.0] * 9 + [-0.1])
+
+
+def test_or_not_be_struck_again_at_all():
+    strike = CHORDS.on(C)
+    chords = [strike, strike, CHORDS.hold(C), 0, strike, CHORDS.on(G), strike]
+    assert rules(chords, repeats=0)["repetition"] == pytest.approx([0, -0.1, 0, 0, -0.1, 0, 0])
 
 
 def test_holding_what_does_not_sound_costs_ten():

@@ -92,7 +92,7 @@ class PostTraining:
                 part=self.part,
                 by_frame=by_frame,
             ),
-            Rules(recipe.rules, part=self.part, gaps=recipe.gaps),
+            Rules(recipe.rules, part=self.part, gaps=recipe.gaps, repeats=recipe.repeats),
         ]
 
         torch.manual_seed(recipe.seed)

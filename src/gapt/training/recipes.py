@@ -144,6 +144,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         coherence, rules: weights of the rewards.
         ensemble: of the judges in the former.
         gaps: share of the frames that may be without a chord at no cost.
+        repeats: how many times running a chord may be struck again at no cost.
         credit: "frame": a score is told by frame; "trajectory": at the last decision, as published.
         anchor_kl: beta, of the divergence from the anchor.
         entropy: gamma, of the entropy bonus.
@@ -168,6 +169,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     rules: float = 1.0
     ensemble: Ensemble = Ensemble()
     gaps: float = 0.04
+    repeats: int = 3
     credit: Literal["frame", "trajectory"] = "frame"
     anchor_kl: float = 0.001
     entropy: float = 0.01
@@ -263,7 +265,7 @@ POST_TRAINING_RECIPES = {
         adversary=AdversaryRecipe(
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
-            weight=2.0,
+            weight=2.5,
             # This policy moves faster than the published one, so its adversary must too.
             schedule=TwoPhase(first=200, every=1),
         ),
@@ -273,6 +275,8 @@ POST_TRAINING_RECIPES = {
         frames=128,
         # The data's own silence is mostly that of a few songs.
         gaps=0.02,
+        # Songs seldom strike again what sounds.
+        repeats=0,
         # What fits is told by the discriminative judges; to the others most of a frame's credit is
         # of other frames (`gapt credit`).
         ensemble=Ensemble(

@@ -108,15 +108,18 @@ class Rules(Reward):
     silence: -0.1 in every frame without a chord, if those are more than `gaps` of the trajectory's
         frames (4 % as published); the first 8 frames are exempt. The papers count only frames in
         which a note sounds; then nothing is lost by being silent whenever the melody rests.
-    repetition: -0.1 for striking one chord a fifth time running, and each time after that.
+    repetition: -0.1 each time a chord is struck again, without another between, after the first
+        `repeats` times (three as published: the fifth strike running costs).
     invalid: -10 for holding what does not sound. The policy's mask leaves no such action, so this
         stays 0; it is here to be logged. Nor can a policy stop early here.
     """
 
     name = "rules"
 
-    def __init__(self, weight: float, *, part: Voice = CHORDS, gaps: float = 0.04) -> None:
-        self.weight, self.part, self.gaps = weight, part, gaps
+    def __init__(
+        self, weight: float, *, part: Voice = CHORDS, gaps: float = 0.04, repeats: int = 3
+    ) -> None:
+        self.weight, self.part, self.gaps, self.repeats = weight, part, gaps, repeats
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """The three."""
@@ -125,7 +128,7 @@ class Rules(Reward):
             return {"invalid": invalid}
         return {
             "silence": -0.1 * _gaps(play, self.gaps).float(),
-            "repetition": -0.1 * _repeats(play).float(),
+            "repetition": -0.1 * _repeats(play, self.repeats).float(),
             "invalid": invalid,
         }
 
@@ -138,8 +141,8 @@ def _gaps(play: Rollout, allowed: float) -> Tensor:
     return silent & too_many[:, None]
 
 
-def _repeats(play: Rollout) -> Tensor:
-    """bool [B, T]: where a chord is struck the fifth time running, or more."""
+def _repeats(play: Rollout, allowed: int) -> Tensor:
+    """bool [B, T]: where a chord is struck again, and has been `allowed` times already."""
     struck = CHORDS.is_on(play.chords) & play.real
     number = struck.cumsum(1)
     now = torch.arange(struck.shape[1], device=struck.device)
@@ -148,7 +151,7 @@ def _repeats(play: Rollout) -> Tensor:
     symbol = CHORDS.symbol(play.chords)
     differs = (before < 0) | (symbol != symbol.gather(1, before.clamp(min=0)))
     first = torch.where(struck & differs, number, 0).cummax(1).values
-    return struck & (number - first >= 4)
+    return struck & (number - first > allowed)
 
 
 def _placed(credits: dict[str, Tensor], real: Tensor, *, by_frame: bool) -> dict[str, Tensor]:
