@@ -1,8 +1,11 @@
 """The note-in-chord ratio, against counts made by hand."""
 
-import numpy as np
+from itertools import permutations
 
-from gapt.evaluation.measures import harmony, harmony_strict
+import numpy as np
+import pytest
+
+from gapt.evaluation.measures import harmony, harmony_above_chance, harmony_strict
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 
@@ -20,6 +23,26 @@ def test_counts_frames_where_both_sound():
     assert harmony_strict(melody, chords) == 2 / 5
 
 
+def test_above_chance_counts_what_the_chords_order_earns():
+    c, am = CHORDS.on(C_MAJOR), CHORDS.on(A_MINOR)
+    g, a, e = MELODY.on(67), MELODY.on(69), MELODY.on(76)
+    # G is in C only, A in Am only: all fit, and in a random order half would.
+    assert harmony_above_chance(np.array([g, g, a, a]), np.array([c, c, am, am])) == 0.5
+    assert harmony_above_chance(np.array([g, g, a, a]), np.array([am, am, c, c])) == -0.5
+    # One chord for ever, and a note that is in both, earn nothing.
+    assert harmony_above_chance(np.array([g, e, g, a]), np.array([c, c, c, c])) == 0
+    assert harmony_above_chance(np.array([e, e]), np.array([c, am])) == 0
+
+
+def test_chance_is_the_mean_over_all_orders_of_the_chords():
+    rng = np.random.default_rng(0)
+    melody = MELODY.on(rng.integers(60, 72, size=6))
+    chords = CHORDS.on(rng.integers(0, CHORDS.symbols, size=6))
+    shuffled = [harmony(melody, np.array(order)) for order in permutations(chords)]
+    expected = harmony(melody, chords) - np.mean(shuffled)
+    assert harmony_above_chance(melody, chords) == pytest.approx(expected)
+
+
 def test_is_computed_along_the_last_axis():
     on, hit = CHORDS.on(C_MAJOR), MELODY.on(67)
     melody = np.array([[hit, hit], [hit, MELODY.on(66)], [0, hit], [0, 0]])
@@ -32,3 +55,4 @@ def test_nothing_at_all_is_nan():
     empty = np.zeros(0, dtype=np.int16)
     assert np.isnan(harmony(empty, empty))
     assert np.isnan(harmony_strict(empty, empty))
+    assert np.isnan(harmony_above_chance(empty, empty))

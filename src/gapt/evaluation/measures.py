@@ -76,6 +76,27 @@ def harmony_strict(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     return ratio(_counts(in_chord(melody, chords), MELODY.sounds(melody)))
 
 
+def harmony_above_chance(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
+    """`harmony` less what the same chords would have in any order: how well they follow the melody.
+
+    The mean of `harmony` over all orders of the counted frames' chords is the sum over pitch
+    classes of the note's share of these frames times the share of those whose chord holds it. So
+    nothing is earned by the right key alone, by dense chords, or by one chord for ever.
+
+    Args:
+        melody: integer states [..., T].
+        chords: integer states [..., T].
+
+    Returns:
+        Differences of shares [...]; NaN where no frame counts.
+    """
+    both = MELODY.sounds(melody) & CHORDS.sounds(chords)
+    notes = both[..., None] & (MELODY.symbol(melody)[..., None] % 12 == np.arange(12))
+    tones = both[..., None] & CHORD_TONES[CHORDS.symbol(chords)]
+    pairs = (notes.sum(-2) * tones.sum(-2)).sum(-1)
+    return harmony(melody, chords) - ratio(np.stack([pairs, both.sum(-1) ** 2.0], axis=-1))
+
+
 def harmony_by_beat(play: Play) -> np.ndarray:
     """`harmony` counted in every beat: [S, beats, 2], the frames that hit, and those that count.
 
@@ -117,6 +138,11 @@ def _harmony_statistics(play: Play) -> np.ndarray:
 
 def _strict_statistics(play: Play) -> np.ndarray:
     return _per_song(harmony_strict(np.where(play.real, play.melody, SILENCE), play.chords))
+
+
+def _above_chance_statistics(play: Play) -> np.ndarray:
+    melody = np.where(play.real, play.melody, SILENCE)
+    return _per_song(harmony_above_chance(melody, play.chords))
 
 
 def _sounding(play: Play) -> np.ndarray:
@@ -203,6 +229,7 @@ def onset_emd(truth: Play) -> Measure:
 MEASURES: dict[str, Measure] = {
     "harmony": Measure(_harmony_statistics, ratio),
     "harmony_strict": Measure(_strict_statistics, ratio),
+    "harmony_above_chance": Measure(_above_chance_statistics, ratio),
     "chord_entropy": Measure(chord_counts, _entropy),
     "distinct_chords": Measure(chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
     "pitch_classes_per_chord": Measure(_density_statistics, ratio),
@@ -212,8 +239,9 @@ MEASURES: dict[str, Measure] = {
 }
 """The figures that frames alone give:
 
-harmony, harmony_strict: see the functions of these names; the mean over songs, each song counting
-    alike, as in the published figures. The others are over all songs together.
+harmony, harmony_strict, harmony_above_chance: see the functions of these names; the mean over
+    songs, each song counting alike, as in the published figures. The others are over all songs
+    together.
 chord_entropy: of the chords' shares of the sounding frames, in nats.
 distinct_chords: how many chords of the vocabulary sound at all.
 pitch_classes_per_chord: mean over the sounding frames; dense chords inflate harmony.

@@ -21,9 +21,9 @@ from gapt.music.frames import FRAMES_PER_BEAT
 GROUND_TRUTH = "ground-truth"
 ANCHOR = "anchor"
 COLUMNS = (
-    "harmony", "harmony_strict", "vendi", "chord_entropy", "distinct_chords",
-    "pitch_classes_per_chord", "changes_per_bar", "silent_share", "onset_emd", "duration_entropy",
-    "nll",
+    "harmony", "harmony_strict", "harmony_above_chance", "vendi", "chord_entropy",
+    "distinct_chords", "pitch_classes_per_chord", "changes_per_bar", "silent_share", "onset_emd",
+    "duration_entropy", "nll",
 )  # fmt: skip
 
 Row = Mapping[str, Any]

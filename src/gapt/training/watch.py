@@ -25,6 +25,7 @@ from gapt.training.rollout import draw_noise, rollout
 _MEASURES = (
     "harmony",
     "harmony_strict",
+    "harmony_above_chance",
     "chord_entropy",
     "changes_per_bar",
     "pitch_classes_per_chord",
