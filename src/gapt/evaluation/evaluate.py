@@ -199,7 +199,9 @@ def _figures(
     low, high = np.nan, np.nan
     if len(resampled):
         moved = by_play.mean() + resampled - resampled.mean()
-        low, high = np.percentile(moved, [2.5, 97.5]).clip(min=0)  # no measure is negative
+        low, high = np.percentile(moved, [2.5, 97.5])
+        if resampled.min() >= 0:  # then what is measured cannot be negative
+            low = max(low, 0.0)
     return {
         "measure": measure,
         "mean": _number(by_play.mean()),
