@@ -13,14 +13,14 @@ UPPER_RANGE = (52, 72)
 MAX_UPPER = 4
 _CENTRE = 61.0
 
-# Which intervals a player drops first when a chord has more than four notes: the fifth, then the
-# root (the bass plays it), then the eleventh and ninth.
+# Which intervals a player drops when a chord has more than four notes, once what the bass plays is
+# dropped: the fifth, then the root, then the eleventh and ninth.
 _DROP_ORDER = (7, 0, 5, 2, 9)
 
 
 def _upper_pitch_classes(chord: Chord) -> list[int]:
     intervals = list(chord.intervals)
-    for interval in _DROP_ORDER:
+    for interval in (chord.bass, *_DROP_ORDER):
         if len(intervals) <= MAX_UPPER:
             break
         if interval in intervals:
