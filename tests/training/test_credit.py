@@ -40,6 +40,7 @@ def test_a_judge_of_harmony_is_told_from_one_of_nothing(pretrained, monkeypatch)
     assert ear.share == pytest.approx(1)
     assert stone.share == pytest.approx(0, abs=1e-6)
     assert ear.fit > 0.8  # short of 1 for frames without both, which fit leaves out
+    assert 0 < ear.following < ear.fit
     assert report([whole]).splitlines()[-1].startswith("| all | 1.00 | ")
 
 
@@ -47,4 +48,4 @@ def test_shares_of_real_judges_add_up(pretrained):
     recipe, corpus = pretrained.recipe, Corpus.load(pretrained.corpus)
     *judges, whole = credit(recipe, corpus, Path(recipe.start))
     assert sum(judge.share for judge in judges) == pytest.approx(whole.share) == pytest.approx(1)
-    assert all(-1 <= judge.fit <= 1 for judge in judges)
+    assert all(-1 <= x <= 1 for judge in judges for x in (judge.fit, judge.following))

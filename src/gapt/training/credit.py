@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gapt.corpora.store import Corpus
 from gapt.evaluation.measures import in_chord
 from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import load_judges, load_policy
+from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import held_out, stack
 from gapt.training.objectives import gae
@@ -33,11 +35,13 @@ class Heard(NamedTuple):
         share: of the variance of the advantages.
         fit: the correlation of its advantages with those of a reward that is paid for the melody's
             note being in the chord.
+        following: likewise, paid only for being in it more than the song's notes are on the whole.
     """
 
     judge: str
     share: float
     fit: float
+    following: float
 
 
 @torch.no_grad()
@@ -62,22 +66,21 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
     )
     told = coherence.parts(play)
     told = {**told, "all": torch.stack(list(told.values())).sum(0)}
-    fit, whole = (_advantages(x, play, recipe) for x in (_fit(play), told["all"]))
+    truths = _fit(play), _following(play), told["all"]
+    fit, following, whole = (_advantages(x, play, recipe) for x in truths)
     heard = []
     for name, reward in told.items():
         own = _advantages(reward, play, recipe)
-        share = (own * whole).mean() / whole.square().mean()
-        correlation = (own * fit).mean() / (own.norm() * fit.norm() / len(fit)).clamp(min=1e-12)
-        heard.append(Heard(name, float(share), float(correlation)))
+        share = float((own * whole).mean() / whole.square().mean())
+        heard.append(Heard(name, share, _correlation(own, fit), _correlation(own, following)))
     return heard
 
 
 def report(heard: list[Heard]) -> str:
     """As a Markdown table."""
-    head = ["| judge | share of the advantage | correlation with fit |", "|---|---|---|"]
-    return "\n".join(
-        [*head, *(f"| {name} | {share:.2f} | {fit:.2f} |" for name, share, fit in heard)]
-    )
+    head = "| judge | share of the advantage | correlation with fit | with following |"
+    rows = (f"| {name} | {' | '.join(f'{x:.2f}' for x in figures)} |" for name, *figures in heard)
+    return "\n".join([head, "|---|---|---|---|", *rows])
 
 
 def _fit(play: Rollout) -> Tensor:
@@ -85,6 +88,20 @@ def _fit(play: Rollout) -> Tensor:
     both = MELODY.sounds(play.melody) & CHORDS.sounds(play.chords) & play.real
     hits = torch.from_numpy(in_chord(play.melody.numpy(), play.chords.numpy()))
     return torch.where(both, hits.float(), hits[both].float().mean())
+
+
+def _following(play: Rollout) -> Tensor:
+    """float [B, T]: `_fit` less the share of the song's notes that the chord holds."""
+    sounds = MELODY.sounds(play.melody) & play.real
+    notes = F.one_hot(MELODY.symbol(play.melody) % 12, 12) * sounds[..., None]
+    shares = notes.sum(1) / sounds.sum(1)[:, None].clamp(min=1)
+    tones = torch.tensor(CHORD_TONES)[CHORDS.symbol(play.chords)]
+    by_chance = (tones * shares[:, None]).sum(-1)
+    return torch.where(sounds & CHORDS.sounds(play.chords), _fit(play) - by_chance, 0.0)
+
+
+def _correlation(a: Tensor, b: Tensor) -> float:
+    return float((a * b).mean() / (a.norm() * b.norm() / len(b)).clamp(min=1e-12))
 
 
 def _advantages(reward: Tensor, play: Rollout, recipe: PostTrainingRecipe) -> Tensor:
