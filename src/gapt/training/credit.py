@@ -91,7 +91,7 @@ def _fit(play: Rollout) -> Tensor:
 
 
 def _following(play: Rollout) -> Tensor:
-    """float [B, T]: `_fit` less the share of the song's notes that the chord holds."""
+    """float [B, T]: `_fit` less the share of the song's notes in the chord; 0 without both."""
     sounds = MELODY.sounds(play.melody) & play.real
     notes = F.one_hot(MELODY.symbol(play.melody) % 12, 12) * sounds[..., None]
     shares = notes.sum(1) / sounds.sum(1)[:, None].clamp(min=1)
