@@ -96,7 +96,7 @@ def test_examples_can_be_heard(options, tunes, tmp_path):
 def test_a_player_that_never_plays_is_told_so(options, policy, tunes, tmp_path):
     mute = copy.deepcopy(policy)
     with torch.no_grad():
-        mute.chord_head.linear.bias[SILENCE] = 1e3
+        mute.chord_head.bias[SILENCE] = 1e3
     header = Header(model="policy", config=msgspec.to_builtins(mute.config))
     save(tmp_path / "mute.safetensors", header, mute.state_dict())
     options |= {"systems": {"mute": [tmp_path / "mute.safetensors"]}, "songs": 1, "seeds": [0]}

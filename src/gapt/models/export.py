@@ -139,9 +139,9 @@ def _multiply_in_8_bits(model: onnx.ModelProto) -> None:
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type != "Gemm" or len(node.input) != 2:  # the heads, which have biases, stay
+        tensor = weights.get(node.input[1]) if node.op_type == "Gemm" else None
+        if tensor is None:  # the heads, whose weights are put together, stay
             continue
-        tensor = weights[node.input[1]]
         matrix = onnx.numpy_helper.to_array(tensor)  # [outputs, inputs]
         outputs, inputs = matrix.shape
         blocks = matrix.reshape(outputs, inputs // _BLOCK, _BLOCK)

@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.music.chords import CHORD_TONES
-from gapt.music.frames import CHORDS, HOLD, MELODY, NUM_PITCHES, Voice
+from gapt.music.frames import CHORDS, HOLD, MELODY, Voice
 
 MASKED = -1e4
 """The logit of an action that cannot be taken: its probability is exactly 0, its log finite."""
 
-_PITCH_CLASSES = {
-    MELODY: np.eye(12)[np.arange(NUM_PITCHES) % 12],
-    CHORDS: CHORD_TONES / np.sqrt(CHORD_TONES.sum(1, keepdims=True)),
-}
-"""Which pitch classes each symbol sounds, as unit vectors [symbols, 12]."""
-
-
+_FACETS = 2
+"""In how many ways a kind of symbol weighs its pitch classes."""
 _ARTICULATIONS = 4
 _PLACES = 48
 """Frames after which bars of 4/4 (16) and of 3/4 (12) begin together again."""
+
+
+class SymbolTable(nn.Module):
+    """A vector for each symbol of a voice, of which most is the same in every key.
+
+    A symbol is a root and a kind: a chord's quality, a pitch's octave. Its vector is a sum over the
+    twelve pitch classes, each with the weights that its kind gives to that interval above the root,
+    and of a vector of its own. So what is learnt of Am7 is learnt of all minor sevenths, and what
+    is learnt of a pitch class of all chords that hold it.
+    """
+
+    _place: Tensor
+
+    def __init__(self, voice: Voice, dim: int) -> None:
+        super().__init__()
+        kinds, rest = divmod(voice.symbols, 12)
+        symbols = torch.arange(voice.symbols)
+        root, kind = symbols % 12, symbols // 12
+        self.own = nn.Parameter(torch.randn(voice.symbols, dim) * 0.005)
+        self.pitch_class = nn.Parameter(torch.randn(12 * _FACETS, dim) * 0.02)
+        self.interval = nn.Parameter(torch.randn(kinds + bool(rest), 12, _FACETS) * 0.1)
+        with torch.no_grad():  # at first: which pitch classes sound, and which is the root
+            if voice == CHORDS:
+                sounding = torch.tensor(CHORD_TONES[::12], dtype=torch.float32)
+            else:
+                sounding = torch.eye(12)[:1]
+            self.interval[..., 0] += sounding / sounding.norm(dim=1, keepdim=True)
+            self.interval[:, 0, 1] += 1
+        above_root = (torch.arange(12) - root[:, None]) % 12
+        self.register_buffer("_place", kind[:, None] * 12 + above_root, persistent=False)
+
+    def forward(self) -> Tensor:
+        """Vectors float [symbols, dim]."""
+        weights = self.interval.flatten(0, 1)[self._place]  # [symbols, 12, facets]
+        return self.own + weights.flatten(1) @ self.pitch_class
 
 
 class VoiceEmbedding(nn.Module):
@@ -32,17 +60,17 @@ class VoiceEmbedding(nn.Module):
     def __init__(self, voice: Voice, dim: int) -> None:
         super().__init__()
         self.voice = voice
-        # The last symbol: nothing sounds.
-        self.symbol = nn.Embedding(voice.symbols + 1, dim)
+        self.symbols = SymbolTable(voice, dim)
         self.articulation = nn.Embedding(_ARTICULATIONS, dim)
-        _initialise(self.symbol, voice)
         nn.init.normal_(self.articulation.weight, std=0.02)
 
     def forward(self, states: Tensor) -> Tensor:
         """Vectors float [..., dim] of states int [...], `voice.start` allowed."""
         voice = self.voice
+        # The last row: nothing sounds.
+        table = F.pad(self.symbols(), (0, 0, 0, 1))
         symbol = torch.where(voice.sounds(states), voice.symbol(states), voice.symbols)
-        return self.symbol(symbol) + self.articulation(_articulation(voice, states))
+        return F.embedding(symbol, table) + self.articulation(_articulation(voice, states))
 
 
 class RhythmEmbedding(nn.Module):
@@ -101,21 +129,15 @@ class ActionHead(nn.Module):
     def __init__(self, voice: Voice, dim: int) -> None:
         super().__init__()
         self.voice = voice
-        self.linear = nn.Linear(dim, voice.num_actions)
-        nn.init.normal_(self.linear.weight, std=0.02)
-        nn.init.zeros_(self.linear.bias)
+        self.unstruck = nn.Parameter(torch.randn(voice.num_actions - voice.symbols, dim) * 0.02)
+        self.symbols = SymbolTable(voice, dim)
+        self.bias = nn.Parameter(torch.zeros(voice.num_actions))
 
     def forward(self, hidden: Tensor, previous: Tensor) -> Tensor:
         """Logits float32 [..., num_actions] from hidden [..., dim] and previous states [...]."""
-        logits = self.linear(hidden).float()
+        # Actions are silence, HOLD, and then ON of each symbol.
+        weight = torch.cat([self.unstruck, self.symbols()])
+        logits = F.linear(hidden, weight, self.bias).float()
         is_hold = torch.arange(logits.shape[-1], device=logits.device) == HOLD
         impossible = ~self.voice.sounds(previous)[..., None] & is_hold
         return logits.masked_fill(impossible, MASKED)
-
-
-def _initialise(embedding: nn.Embedding, voice: Voice) -> None:
-    """Symbols start out alike as far as they share pitch classes, so less is left to learn."""
-    tones = torch.randn(12, embedding.embedding_dim)
-    with torch.no_grad():
-        embedding.weight[:-1] += torch.from_numpy(_PITCH_CLASSES[voice]).float() @ tones
-        embedding.weight *= 0.02 / math.sqrt(2)

@@ -109,7 +109,7 @@ def duet(
     Returns:
         Melody and chords, states int64 [B, T].
     """
-    like = accompanist.chord_head.linear.weight
+    like = accompanist.chord_head.bias
     players, parts = (melodist, accompanist), (MELODY, CHORDS)
     chances = [chance.to(like.device) for chance in noise]
     batch, frames = chances[0].shape
