@@ -15,7 +15,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
 from gapt.evaluation.measures import Play
-from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH
+from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH, LATE
 from gapt.evaluation.scenarios import Scenario
 from gapt.models.checkpoint import Header, save
 from gapt.music.frames import CHORDS, SILENCE
@@ -45,10 +45,10 @@ def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
     rows = {(row["system"], row["scenario"], row["measure"]): row for row in results["rows"]}
     assert set(rows) == {
         (system, scenario, measure)
-        for system in (GROUND_TRUTH, ANCHOR, "untrained")
+        for system in (GROUND_TRUTH, LATE, ANCHOR, "untrained")
         for scenario in ("cold", "primed")
         for measure in COLUMNS
-        if (system, measure) != (GROUND_TRUTH, "nll")
+        if measure != "nll" or system not in (GROUND_TRUTH, LATE)
     }
     assert rows[GROUND_TRUTH, "cold", "harmony"]["mean"] > 0.7
     assert rows[GROUND_TRUTH, "cold", "onset_emd"]["mean"] == 0
@@ -76,7 +76,7 @@ def test_in_a_duet_the_melodies_are_improvised_too(options, networks, tunes, tmp
     melodist = networks / "policy.safetensors"
     evaluate(corpus=Corpus.load(tunes), out=tmp_path, melodist=melodist, **options)
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
-    assert {row["system"] for row in rows} == {GROUND_TRUTH, "untrained"}
+    assert {row["system"] for row in rows} == {GROUND_TRUTH, LATE, "untrained"}
     harmony = {row["system"]: row["mean"] for row in rows if row["measure"] == "harmony"}
     # Who picks pitches and chords at random hits about as often as chords have pitch classes.
     assert 0.15 < harmony["untrained"] < 0.45 < harmony[GROUND_TRUTH]
@@ -143,6 +143,7 @@ def test_given_chords_are_played_before_the_policy_goes_on(policy):
         ({"splits": ["ood"]}, "no songs of split 'ood'"),
         ({"scenarios": ["long"]}, "has the 512 frames"),
         ({"systems": {"anchor": [Path("mle")]}}, "no system can be named 'anchor'"),
+        ({"systems": {"late": [Path("mle")]}}, "no system can be named 'late'"),
     ],
 )
 def test_what_cannot_be_played_is_named(options, tunes, tmp_path, changed, message):

@@ -5,9 +5,9 @@ import pytest
 from gapt.corpora.store import Song
 from gapt.errors import UserError
 from gapt.evaluation.measures import MEASURES, harmony
-from gapt.evaluation.scenarios import SCENARIOS
+from gapt.evaluation.scenarios import SCENARIOS, a_beat_late
 from gapt.music.chords import nearest, parse_lead_sheet
-from gapt.music.frames import CHORDS, MELODY, Frames
+from gapt.music.frames import CHORDS, MELODY, SILENCE, Frames
 
 C, _ = nearest(parse_lead_sheet("C"))
 F_SHARP, _ = nearest(parse_lead_sheet("F#"))
@@ -43,6 +43,17 @@ def test_given_frames_are_not_measured():
     assert measured.melody[0, 0] == MELODY.on(60)
     assert (measured.chords[0, 1:32] == CHORDS.hold(C)).all()
     assert MEASURES["changes_per_bar"].of(measured) == 1 / 2
+
+
+def test_a_beat_late_is_right_from_a_beat_after_each_change_on():
+    melody = MELODY.from_spans([(0, 8, 60), (8, 16, 66)], 16)
+    chords = CHORDS.from_spans([(0, 8, C), (8, 16, F_SHARP)], 16)
+    song = Song("s", "c", None, "test", 4.0, Frames(melody, chords))
+    late = a_beat_late(SCENARIOS["cold"].play([song], 1))
+    assert (late.chords[0, :4] == SILENCE).all()
+    assert (late.chords[0, 4:16] == CHORDS.from_spans([(0, 8, C), (8, 12, F_SHARP)], 12)).all()
+    assert MEASURES["harmony"].of(late) == 8 / 12
+    assert MEASURES["harmony_strict"].of(late) == 8 / 16
 
 
 def test_short_songs_are_left_out():

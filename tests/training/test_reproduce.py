@@ -37,7 +37,7 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     assert all(steps_done(out / run) == 3 for run in runs)
     rows = json.loads((out / "evaluation" / "results.json").read_text())["rows"]
     assert {row["system"] for row in rows} == {
-        "ground-truth", "anchor", "mle", "gapt-no-adv", "gapt"
+        "ground-truth", "late", "anchor", "mle", "gapt-no-adv", "gapt"
     }  # fmt: skip
 
     # A run that was cut off before its first checkpoint is made again, the others are not.

@@ -21,8 +21,8 @@ from gapt.errors import UserError
 from gapt.evaluation.diversity import diversity_judge, embed, vendi
 from gapt.evaluation.listening import render
 from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
-from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, Chapter, write
-from gapt.evaluation.scenarios import SCENARIOS, Scenario
+from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, LATE, Chapter, write
+from gapt.evaluation.scenarios import SCENARIOS, Scenario, a_beat_late
 from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.policy import Policy
@@ -53,11 +53,12 @@ def evaluate(
 ) -> None:
     """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
 
-    The songs' own chords and the anchor stand beside them. In a scenario every system hears the
-    same songs. A row's `mean` and `std` are over a system's runs and the seeds of the sampling.
-    `low` and `high` are as far from the mean as the middle 95 % of a bootstrap over songs reach
-    from their own mean: for a bootstrap leaves songs out, and so lowers counts and entropies by
-    itself.
+    The songs' own chords and the anchor stand beside them, and what someone would play who knows
+    each of those chords as soon as it sounds, and foresees none: the same, a beat late. In a
+    scenario every system hears the same songs. A row's `mean` and `std` are over a system's runs
+    and the seeds of the sampling. `low` and `high` are as far from the mean as the middle 95 % of a
+    bootstrap over songs reach from their own mean: for a bootstrap leaves songs out, and so lowers
+    counts and entropies by itself.
 
     Args:
         systems: policies by the names to give them: runs, checkpoints, or names of shipped models;
@@ -76,7 +77,7 @@ def evaluate(
     if melodist is None and any(SCENARIOS[scenario].duet for scenario in scenarios):
         raise UserError("a duet needs a melodist; --melodist takes a policy, e.g. --melodist mle")
     for name in systems:
-        if name in (ANCHOR, GROUND_TRUTH):
+        if name in (ANCHOR, GROUND_TRUTH, LATE):
             raise UserError(f"no system can be named '{name}': that row is always there")
     partner = load_policy(melodist) if melodist else None
     players: dict[str, list[Player]] = {ANCHOR: [_load_anchor(anchor)]}
@@ -109,7 +110,9 @@ def evaluate(
                 "seeds": list(seeds),
             }  # fmt: skip
             rows = []
-            for name, played in plays.items():
+            late = scene.measured(a_beat_late(whole))
+            measured = {GROUND_TRUTH: plays[GROUND_TRUTH], LATE: [late], **plays}
+            for name, played in measured.items():
                 found = [
                     _figures(measure, reduce, [statistics(play) for play in played])
                     for measure, (statistics, reduce) in measures.items()

@@ -20,6 +20,7 @@ from gapt.music.frames import FRAMES_PER_BEAT
 
 GROUND_TRUTH = "ground-truth"
 ANCHOR = "anchor"
+LATE = "late"
 COLUMNS = (
     "harmony", "harmony_strict", "harmony_above_chance", "vendi", "chord_entropy",
     "distinct_chords", "pitch_classes_per_chord", "changes_per_bar", "silent_share", "onset_emd",

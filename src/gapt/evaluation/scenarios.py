@@ -18,6 +18,7 @@ from gapt.music.frames import (
     FRAMES_PER_BEAT,
     MAX_TRANSPOSITION,
     MELODY,
+    SILENCE,
     Voice,
     transpose_chords,
     transpose_melody,
@@ -92,3 +93,10 @@ def cut(voice: Voice, states: np.ndarray, first: int) -> np.ndarray:
     starts = rest[:, 0]
     rest[:, 0] = np.where(voice.is_hold(starts), 1 + voice.symbol(starts), starts)
     return rest
+
+
+def a_beat_late(whole: Play) -> Play:
+    """The same with every chord a beat later: what someone would play who foresees none of them."""
+    chords = np.roll(whole.chords, FRAMES_PER_BEAT, axis=1)
+    chords[:, :FRAMES_PER_BEAT] = SILENCE
+    return whole._replace(chords=chords)
