@@ -53,11 +53,11 @@ def evaluate(
 ) -> None:
     """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
 
-    The songs' own chords and the anchor stand beside them, and what someone would play who knows
-    each of those chords as soon as it sounds, and foresees none: the same, a beat late. In a
-    scenario every system hears the same songs. A row's `mean` and `std` are over a system's runs
-    and the seeds of the sampling. `low` and `high` are as far from the mean as the middle 95 % of a
-    bootstrap over songs reach from their own mean: for a bootstrap leaves songs out, and so lowers
+    The songs' own chords and the anchor stand beside them, and what someone would play who needs a
+    beat to know each of those chords, and foresees none: the same, a beat late. In a scenario every
+    system hears the same songs. A row's `mean` and `std` are over a system's runs and the seeds of
+    the sampling. `low` and `high` are as far from the mean as the middle 95 % of a bootstrap over
+    songs reach from their own mean: for a bootstrap leaves songs out, and so lowers
     counts and entropies by itself.
 
     Args:

@@ -32,12 +32,11 @@ class SymbolTable(nn.Module):
 
     def __init__(self, voice: Voice, dim: int) -> None:
         super().__init__()
-        kinds, rest = divmod(voice.symbols, 12)
         symbols = torch.arange(voice.symbols)
         root, kind = symbols % 12, symbols // 12
         self.own = nn.Parameter(torch.randn(voice.symbols, dim) * 0.005)
         self.pitch_class = nn.Parameter(torch.randn(12 * _FACETS, dim) * 0.02)
-        self.interval = nn.Parameter(torch.randn(kinds + bool(rest), 12, _FACETS) * 0.1)
+        self.interval = nn.Parameter(torch.randn(int(kind[-1]) + 1, 12, _FACETS) * 0.1)
         with torch.no_grad():  # at first: which pitch classes sound, and which is the root
             if voice == CHORDS:
                 sounding = torch.tensor(CHORD_TONES[::12], dtype=torch.float32)
