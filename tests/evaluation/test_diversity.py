@@ -7,9 +7,15 @@ import pytest
 from vendi_score import vendi
 
 from gapt.errors import UserError
-from gapt.evaluation.diversity import diversity_judge, embed, vendi_statistics
+from gapt.evaluation.diversity import (
+    diversity_judge,
+    embed,
+    embed_in_any_key,
+    vendi_in_any_key,
+    vendi_statistics,
+)
 from gapt.evaluation.measures import Play, ratio
-from gapt.music.frames import CHORDS
+from gapt.music.frames import CHORDS, transpose_chords
 
 
 def score(embeddings):
@@ -68,3 +74,26 @@ def test_songs_are_embedded_one_by_one_up_to_their_end(networks):
     np.testing.assert_allclose((vectors**2).sum(1), 1, atol=1e-6)
     alone = embed(judge, Play(*(array[17:18, :8] for array in play)))
     np.testing.assert_allclose(vectors[17:18], alone, atol=1e-5)
+
+
+def test_in_any_key_transposing_songs_changes_nothing(networks):
+    _, judge = diversity_judge(networks / "judges")
+    rng = np.random.default_rng(0)
+    chords = rng.integers(1, 1 + CHORDS.symbols, (6, 12))
+    play = Play(np.zeros_like(chords), chords, np.ones_like(chords, dtype=bool))
+    moved = [
+        transpose_chords(row, key) for row, key in zip(chords, (0, 1, -3, 6, -5, 2), strict=True)
+    ]
+    other = play._replace(chords=np.stack(moved).astype(np.int64))
+    assert not np.allclose(embed(judge, play), embed(judge, other), atol=1e-3)
+    here, there = embed_in_any_key(judge, play), embed_in_any_key(judge, other)
+    np.testing.assert_allclose(here, there, atol=1e-6)
+
+
+def test_in_any_key_one_song_in_many_keys_is_one_song(networks):
+    _, judge = diversity_judge(networks / "judges")
+    song = np.random.default_rng(0).integers(1, 1 + CHORDS.symbols, 12)
+    chords = np.stack([transpose_chords(song, key) for key in range(-5, 7)]).astype(np.int64)
+    play = Play(np.zeros_like(chords), chords, np.ones_like(chords, dtype=bool))
+    assert vendi_in_any_key(judge).of(play) == pytest.approx(1)
+    assert score(embed(judge, play)) > 1.001

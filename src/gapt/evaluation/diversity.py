@@ -7,6 +7,7 @@ made with the same judge, of equally many sequences, equally long.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from gapt.errors import UserError
 from gapt.evaluation.measures import Measure, Play, ratio
 from gapt.models.checkpoint import find_judges, load_contrastive
 from gapt.models.judges import ContrastiveJudge
-from gapt.music.frames import CHORDS, Voice
+from gapt.music.frames import CHORDS, MAX_TRANSPOSITION, Voice, transpose_chords
 
 _GROUP = 16  # songs that are heard at once; more would leave the processor's cache
 
@@ -50,11 +51,30 @@ def embed(judge: ContrastiveJudge, play: Play, part: Voice = CHORDS) -> np.ndarr
     return torch.cat(vectors).double().numpy()
 
 
+def embed_in_any_key(judge: ContrastiveJudge, play: Play) -> np.ndarray:
+    """Unit vectors [S, dim] of chord sequences that no transposition changes.
+
+    A judge tells songs apart by their keys first, which nobody who plays along has chosen. So a
+    sequence is heard in all twelve keys, and its vector is their mean, normalised again.
+    """
+    keys = range(1 - MAX_TRANSPOSITION, MAX_TRANSPOSITION + 1)
+    moved = (transpose_chords(play.chords, key).astype(np.int64) for key in keys)
+    total = sum(embed(judge, play._replace(chords=chords)) for chords in moved)
+    return np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))
+
+
 def vendi(judge: ContrastiveJudge, part: Voice = CHORDS) -> Measure:
     """The Vendi score of one part of the songs, 1 (all alike) to the number of songs."""
-    return Measure(
-        lambda play: vendi_statistics(embed(judge, play, part)), lambda sums: np.exp(ratio(sums))
-    )
+    return _vendi(lambda play: embed(judge, play, part))
+
+
+def vendi_in_any_key(judge: ContrastiveJudge) -> Measure:
+    """The same of the chords, whatever the songs' keys: nearer to 1, for less is left to differ."""
+    return _vendi(lambda play: embed_in_any_key(judge, play))
+
+
+def _vendi(vectors: Callable[[Play], np.ndarray]) -> Measure:
+    return Measure(lambda play: vendi_statistics(vectors(play)), lambda sums: np.exp(ratio(sums)))
 
 
 def vendi_statistics(embeddings: np.ndarray) -> np.ndarray:

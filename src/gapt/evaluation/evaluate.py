@@ -18,7 +18,7 @@ from rich.progress import track
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.evaluation.diversity import diversity_judge, embed, vendi
+from gapt.evaluation.diversity import diversity_judge, embed, vendi, vendi_in_any_key
 from gapt.evaluation.listening import render
 from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
 from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, LATE, Chapter, write
@@ -103,6 +103,7 @@ def evaluate(
             measures = {
                 **MEASURES,
                 "vendi": vendi(judge),
+                "vendi_in_any_key": vendi_in_any_key(judge),
                 "onset_emd": onset_emd(plays[GROUND_TRUTH][0]),
             }
             about = {
