@@ -17,9 +17,9 @@ import yaml
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_anchor
-from gapt.music.frames import CHORDS, HOLD, MELODY
+from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.training.batches import spread
-from gapt.training.pretrain import PolicyTask, nll, train_anchor, train_policy
+from gapt.training.pretrain import PolicyTask, corrections, nll, train_anchor, train_policy
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
 from gapt.training.supervised import learning_rate
 
@@ -164,9 +164,84 @@ def test_a_corpus_without_the_mixture_is_refused(tunes, tmp_path):
 def test_negative_log_likelihood_by_hand():
     chords = torch.tensor([[CHORDS.on(0), CHORDS.hold(0), 0]])
     logits = torch.zeros(1, 3, CHORDS.num_actions)
-    np.testing.assert_allclose(nll(logits, chords, CHORDS), np.log(CHORDS.num_actions), rtol=1e-6)
+    actions = CHORDS.actions(chords)
+    np.testing.assert_allclose(nll(logits, actions), np.log(CHORDS.num_actions), rtol=1e-6)
     logits[0, 1, HOLD] = np.log(CHORDS.num_actions - 1)  # as likely as all others together
-    np.testing.assert_allclose(nll(logits, chords, CHORDS)[0, 1], np.log(2), rtol=1e-4)
+    np.testing.assert_allclose(nll(logits, actions)[0, 1], np.log(2), rtol=1e-4)
+
+
+def test_who_plays_the_song_has_nothing_to_correct(tunes):
+    batch = PolicyTask(RECIPE, Corpus.load(tunes)).draw(np.random.default_rng(0), 16)
+    for states, voice in (batch.chords, CHORDS), (batch.melody, MELODY):
+        song = torch.from_numpy(states)
+        assert (corrections(song, song, voice) == voice.actions(song)).all()
+
+
+def test_corrections_by_hand():
+    on, hold, strike = CHORDS.on, CHORDS.hold, lambda chord: 2 + chord
+    #               a beat                        a beat
+    song = [on(1), hold(1), hold(1), on(2), hold(2), hold(2), on(2), 0, 0, on(3)]
+    own = [on(7), hold(7), on(2), hold(2), hold(2), hold(2), on(8), hold(8), hold(8), on(9)]
+    todo = [
+        strike(1),
+        HOLD,  # what it has, though it is not the song's
+        HOLD,
+        HOLD,  # the song's next chord sounds already
+        HOLD,
+        HOLD,
+        strike(2),  # the song strikes it again
+        SILENCE,
+        SILENCE,
+        strike(3),
+    ]
+    assert corrections(torch.tensor([song]), torch.tensor([own]), CHORDS).tolist() == [todo]
+    silent = torch.zeros(1, 10, dtype=torch.int64)
+    todo[1:6] = [strike(1), strike(1), strike(2), strike(2), strike(2)]
+    assert corrections(torch.tensor([song]), silent, CHORDS).tolist() == [todo]
+    other = torch.tensor([[on(7), *[hold(7)] * 9]])
+    todo[1:6] = [HOLD, HOLD, strike(2), strike(2), HOLD]  # the second for the beat
+    assert corrections(torch.tensor([song]), other, CHORDS).tolist() == [todo]
+
+
+def test_who_follows_the_corrections_plays_the_song_from_the_next_beat_on(tunes):
+    batch = PolicyTask(RECIPE, Corpus.load(tunes)).draw(np.random.default_rng(0), 16)
+    song = torch.from_numpy(batch.chords)
+    own = CHORDS.strike(song.roll(1, dims=0))  # so far somebody else's
+    for frame in range(21, song.shape[1]):
+        action = corrections(song, own, CHORDS)[:, frame]
+        own[:, frame] = CHORDS.advance(own[:, frame - 1], action)
+    assert (CHORDS.sounds(own) == CHORDS.sounds(song))[:, 24:].all()
+    heard = CHORDS.sounds(song)[:, 24:]
+    assert (CHORDS.symbol(own) == CHORDS.symbol(song))[:, 24:][heard].all()
+
+
+def test_a_past_of_its_own_is_learnt_from(unbroken, tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, start=str(unbroken), own_past=0.75)
+    corpus = Corpus.load(tunes)
+    task = PolicyTask(recipe, corpus)
+    before = task.validate(task.model, torch.device("cpu"))
+    train_policy(recipe, corpus, tmp_path / "run")
+    best = min(
+        measurements(tmp_path / "run")[step, "valid/own_chord_nll"] for step in (10, 20, 30, 40)
+    )
+    assert best < 0.9 * before["own_chord_nll"]
+    assert load(tmp_path / "run" / "best.safetensors")[0].step >= 10
+
+
+def test_as_many_rows_as_asked_for_have_a_past_of_their_own(unbroken, tunes):
+    recipe = msgspec.structs.replace(RECIPE, start=str(unbroken), own_past=0.75)
+    task = PolicyTask(recipe, Corpus.load(tunes))
+    batch = [torch.from_numpy(array) for array in task.draw(np.random.default_rng(0), 64)]
+    past = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        past.append(task._past(batch))
+    assert (past[0] == past[1]).all()
+    the_songs = (past[0] == batch[1]).all(1).float().mean()
+    assert 0.1 < the_songs < 0.4
+    with torch.no_grad():
+        loss, _ = task.loss(task.model, batch, float(batch[2].sum()))
+    assert torch.isfinite(loss)
 
 
 def test_the_loss_is_a_mean_over_real_frames(tunes):

@@ -1,7 +1,8 @@
 """Stages 1 and 2: the online policy and the offline anchor, by maximum likelihood.
 
 Method sections 2.1 and 2.2. Both learn from the same windows; they differ in what they see of the
-melody, and in that the policy also learns to expect it.
+melody, and in that the policy also learns to expect it. Both may then learn from a past that they
+have played themselves (`corrections`), which is ours.
 """
 
 from __future__ import annotations
@@ -19,35 +20,75 @@ from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import load_anchor, load_policy
-from gapt.models.policy import Policy
-from gapt.music.frames import CHORDS, MELODY, Voice
+from gapt.models.policy import Policy, shift
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
 from gapt.training.batches import Batch, Mixture, held_out, stack, with_wrong_past
 from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
+from gapt.training.rollout import draw_noise, rollout
 from gapt.training.supervised import Task, fit
 
 
-def nll(logits: Tensor, states: Tensor, voice: Voice) -> Tensor:
-    """Negative log-likelihoods in nats, float [B, T], of a voice's states under action logits."""
-    return F.cross_entropy(logits.transpose(1, 2), voice.actions(states), reduction="none")
+def nll(logits: Tensor, actions: Tensor) -> Tensor:
+    """Negative log-likelihoods in nats, float [B, T], of actions under logits [B, T, actions]."""
+    return F.cross_entropy(logits.transpose(1, 2), actions, reduction="none")
 
 
-def policy_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """The policy's negative log-likelihoods [B, T] of chords and of melody."""
-    output = model(melody, chords)
+def corrections(song: Tensor, own: Tensor, voice: Voice) -> Tensor:
+    """What a player should do who has played `own`, for the song to sound again soon.
+
+    Where the song strikes, the player strikes the same, unless that sounds already. While the song
+    holds, it holds what it has; but on every beat it puts the song's symbol in place of another. So
+    a past of its own has targets too: the learner's play decides what it sees, the song what it is
+    told (DAgger; Ross et al., arXiv 1011.0686).
+
+    Args:
+        song, own: states int64 [B, T], from the beginning of a bar on.
+
+    Returns:
+        Actions int64 [B, T]; those of the song if its own past is given.
+    """
+    before, sounding = shift(song, voice), shift(own, voice)
+    wanted = voice.symbol(song)
+    anything = voice.sounds(sounding)
+    right = anything & (voice.symbol(sounding) == wanted)
+    enters = ~(voice.sounds(before) & (voice.symbol(before) == wanted))
+    beat = torch.arange(song.shape[1], device=song.device) % FRAMES_PER_BEAT == 0
+    struck = voice.is_on(song) & ~(right & enters)
+    mended = voice.is_hold(song) & (~anything | (beat & ~right))
+    actions = torch.where(struck | mended, 2 + wanted, HOLD)
+    return torch.where(voice.sounds(song), actions, SILENCE)
+
+
+def policy_nll(
+    model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor, past: Tensor | None = None
+) -> dict[str, Tensor]:
+    """The policy's negative log-likelihoods [B, T] of chords and of melody.
+
+    `past`: what chords it hears of itself, if not the song's; then of the corrections.
+    """
+    past = chords if past is None else past
+    output = model(melody, past)
     return {
-        "chord_nll": nll(output.chords, chords, CHORDS),
-        "melody_nll": nll(output.melody, melody, MELODY),
+        "chord_nll": nll(output.chords, corrections(chords, past, CHORDS)),
+        "melody_nll": nll(output.melody, MELODY.actions(melody)),
     }
 
 
-def anchor_nll(model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """The anchor's negative log-likelihoods [B, T] of the part it plays."""
-    part = cast(Anchor, model).part
-    name, own = ("chord_nll", chords) if part == CHORDS else ("melody_nll", melody)
-    return {name: nll(model(melody, chords, real), own, part)}
+def anchor_nll(
+    model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor, past: Tensor | None = None
+) -> dict[str, Tensor]:
+    """The anchor's negative log-likelihoods [B, T] of the part it plays; `past` likewise."""
+    if cast(Anchor, model).part == MELODY:
+        past = melody if past is None else past
+        logits = model(past, chords, real)
+        return {"melody_nll": nll(logits, corrections(melody, past, MELODY))}
+    past = chords if past is None else past
+    logits = model(melody, past, real)
+    return {"chord_nll": nll(logits, corrections(chords, past, CHORDS))}
 
 
-NLL = Callable[[nn.Module, Tensor, Tensor, Tensor], dict[str, Tensor]]
+NLL = Callable[..., dict[str, Tensor]]
+"""`policy_nll` or `anchor_nll`."""
 
 
 class LikelihoodTask(Task):
@@ -55,16 +96,20 @@ class LikelihoodTask(Task):
 
     Attributes:
         nll: negative log-likelihoods, by name, of what the model learns.
+        part: the one that the model plays.
     """
 
     nll: NLL
-    chosen_by = "chord_nll"
+    part = CHORDS
+    model: Policy | Anchor
 
     def __init__(
-        self, recipe: LikelihoodRecipe, corpus: Corpus, build: Callable[[Any], nn.Module],
-        load: Callable[[Path], nn.Module],
+        self, recipe: LikelihoodRecipe, corpus: Corpus, build: Callable[[Any], Policy | Anchor],
+        load: Callable[[Path], Policy | Anchor],
     ) -> None:  # fmt: skip
         self.recipe = recipe
+        name = "chord_nll" if self.part == CHORDS else "melody_nll"
+        self.chosen_by = f"own_{name}" if recipe.own_past else name
         torch.manual_seed(recipe.seed)
         self.model = build(self.config)
         if recipe.start:
@@ -86,15 +131,43 @@ class LikelihoodTask(Task):
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean negative log-likelihood a frame, summed over the voices that are learnt."""
-        real = batch[2]
-        parts = {
-            name: (part * real).sum() / frames for name, part in self.nll(model, *batch).items()
-        }
+        past = self._past(batch) if self.recipe.own_past else None
+        found = self.nll(model, *batch, past)
+        parts = {name: (part * batch[2]).sum() / frames for name, part in found.items()}
         return torch.stack(list(parts.values())).sum(), parts
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """Negative log-likelihood a frame over held-out songs, each from its first frame."""
-        return song_nll(model, self.nll, self.held_out, self.recipe.frames, device)
+        """Negative log-likelihood a frame over held-out songs, each from its first frame.
+
+        With a past of its own, too, if that is what the model learns from.
+        """
+        where = self.held_out, self.recipe.frames, device
+        found = song_nll(model, self.nll, *where)
+        if self.recipe.own_past:
+            own = song_nll(model, self._own_nll, *where)
+            found |= {f"own_{name}": value for name, value in own.items()}
+        return found
+
+    def _past(self, batch: list[Tensor]) -> Tensor:
+        """The model's part [B, T]: in some rows as it plays itself, in the others the song's."""
+        past = (batch[1] if self.part == CHORDS else batch[0]).clone()
+        own = torch.rand(len(past)) < self.recipe.own_past
+        if own.any():
+            noise = torch.rand(int(own.sum()), past.shape[1], dtype=torch.float64)
+            melody, chords, real = (tensor[own] for tensor in batch)
+            past[own] = self._played(melody, chords, real, noise)
+            self.model.train()
+        return past
+
+    def _played(self, melody: Tensor, chords: Tensor, real: Tensor, noise: Tensor) -> Tensor:
+        self.model.eval()
+        return rollout(self.model, melody, chords, real, noise, part=self.part).of(self.part)
+
+    def _own_nll(
+        self, model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor
+    ) -> dict[str, Tensor]:
+        past = self._played(melody, chords, real, draw_noise(0, *real.shape))
+        return self.nll(model, melody, chords, real, past)
 
 
 class PolicyTask(LikelihoodTask):
@@ -116,7 +189,7 @@ class AnchorTask(LikelihoodTask):
 
     def __init__(self, recipe: AnchorRecipe, corpus: Corpus) -> None:
         self.config = AnchorConfig(transformer=recipe.transformer, part=recipe.part)
-        self.chosen_by = "chord_nll" if recipe.part == "chords" else "melody_nll"
+        self.part = CHORDS if recipe.part == "chords" else MELODY
         super().__init__(recipe, corpus, Anchor, load_anchor)
 
 

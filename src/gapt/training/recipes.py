@@ -63,7 +63,7 @@ class SupervisedRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=
 class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The policy's maximum likelihood (Wu et al., arXiv 2511.17879, appendix).
 
-    `start` and `wrong_past` are ours; the paper has neither.
+    `start`, `wrong_past` and `own_past` are ours; the paper has none of them.
 
     Attributes:
         frames: length of a window.
@@ -71,11 +71,14 @@ class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unkno
         wrong_past: share of the windows whose chords, up to a random chord's onset, are heard in
             another key than the melody; nothing is learnt there, but from that onset on the true
             chords are. Teaches to recover from one's own mistakes, of which data has none.
+        own_past: share of the windows whose past is what the network itself has played there, its
+            targets being what would mend that (`gapt.training.pretrain.corrections`).
     """
 
     frames: int = 256
     start: str | None = None
     wrong_past: float = 0.0
+    own_past: float = 0.0
 
 
 class AnchorRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
