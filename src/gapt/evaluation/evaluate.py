@@ -57,8 +57,8 @@ def evaluate(
     beat to know each of those chords, and foresees none: the same, a beat late. In a scenario every
     system hears the same songs. A row's `mean` and `std` are over a system's runs and the seeds of
     the sampling. `low` and `high` are as far from the mean as the middle 95 % of a bootstrap over
-    songs reach from their own mean: for a bootstrap leaves songs out, and so lowers
-    counts and entropies by itself.
+    songs reach from their own mean: for a bootstrap leaves songs out, and so lowers counts and
+    entropies by itself.
 
     Args:
         systems: policies by the names to give them: runs, checkpoints, or names of shipped models;

@@ -78,13 +78,11 @@ def anchor_nll(
     model: nn.Module, melody: Tensor, chords: Tensor, real: Tensor, past: Tensor | None = None
 ) -> dict[str, Tensor]:
     """The anchor's negative log-likelihoods [B, T] of the part it plays; `past` likewise."""
-    if cast(Anchor, model).part == MELODY:
-        past = melody if past is None else past
-        logits = model(past, chords, real)
-        return {"melody_nll": nll(logits, corrections(melody, past, MELODY))}
-    past = chords if past is None else past
-    logits = model(melody, past, real)
-    return {"chord_nll": nll(logits, corrections(chords, past, CHORDS))}
+    part = cast(Anchor, model).part
+    name, song = ("chord_nll", chords) if part == CHORDS else ("melody_nll", melody)
+    past = song if past is None else past
+    heard = (melody, past) if part == CHORDS else (past, chords)
+    return {name: nll(model(*heard, real), corrections(song, past, part))}
 
 
 NLL = Callable[..., dict[str, Tensor]]
