@@ -52,7 +52,7 @@ def play_favourites(pretrained, *, adversarial):
     recipe = msgspec.structs.replace(
         pretrained.recipe, adversary=adversary if adversarial else None, entropy=0.0, steps=50
     )
-    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe.precision))
+    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
     keeps = [reward for reward in training.rewards if isinstance(reward, Adversarial)]
     training.rewards = [Favourite(), *keeps]
     watch = Watch(recipe, Corpus.load(pretrained.corpus), training.judges)
@@ -172,7 +172,7 @@ def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective):
 def test_hacking_is_told_in_plain_words(pretrained):
     recipe = pretrained.recipe
     corpus = Corpus.load(pretrained.corpus)
-    training = PostTraining(recipe, corpus, launch(recipe.precision))
+    training = PostTraining(recipe, corpus, launch(recipe))
     watch = Watch(recipe, corpus, training.judges)
     seen = watch.look(training.policy)
     poor = {**seen, "watch/vendi": 0.4 * seen["data/vendi"], "watch/top_chords": 0.9}

@@ -21,7 +21,7 @@ from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.training.batches import spread
 from gapt.training.pretrain import PolicyTask, corrections, nll, train_anchor, train_policy
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
-from gapt.training.supervised import learning_rate
+from gapt.training.supervised import learning_rate, resolved
 
 RECIPE = msgspec.structs.replace(
     POLICY_RECIPES["tiny"],
@@ -59,6 +59,16 @@ def test_a_run_says_what_it_did(unbroken):
     assert header.step == 40
     assert msgspec.convert(header.config, type(RECIPE.transformer)) == RECIPE.transformer
     assert list((unbroken / "tensorboard").iterdir())
+
+
+def test_a_run_says_which_precision_its_device_was_given(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, precision=None, steps=10)
+    train_policy(recipe, Corpus.load(tunes), tmp_path / "run")
+    chosen = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["precision"]
+    assert chosen in ("bf16-mixed", "32-true")
+    # What the configuration says can be asked for, and is then not chosen again.
+    asked = msgspec.structs.replace(recipe, precision=chosen)
+    assert resolved(recipe) == resolved(asked) == asked
 
 
 def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp_path):

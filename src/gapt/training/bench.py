@@ -28,7 +28,7 @@ from gapt.models.policy import Policy
 from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.training.post import REALISM, PostTraining
 from gapt.training.recipes import POST_TRAINING_RECIPES
-from gapt.training.supervised import launch
+from gapt.training.supervised import launch, resolved
 
 
 def bench_train(preset: str, updates: int) -> dict[str, Any]:
@@ -95,13 +95,13 @@ def _untrained(preset: str, folder: Path) -> PostTraining:
         save(path, header, network.state_dict())
     prepare({"tunes": TUNES}, folder / "tunes")
     recipe = msgspec.structs.replace(
-        POST_TRAINING_RECIPES[preset],
+        resolved(POST_TRAINING_RECIPES[preset]),
         start=str(folder / "policy.safetensors"),
         anchor=str(folder / "anchor.safetensors"),
         judges=str(folder / "judges"),
         mixture={"tunes": 1.0},
     )
-    return PostTraining(recipe, Corpus.load(folder / "tunes"), launch(recipe.precision))
+    return PostTraining(recipe, Corpus.load(folder / "tunes"), launch(recipe))
 
 
 def _peak_memory(device: torch.device) -> float:

@@ -43,7 +43,7 @@ from gapt.training.recipes import PostTrainingRecipe
 from gapt.training.rewards import Adversarial, Coherence, Reward, Rules
 from gapt.training.rollout import Rollout, draw_noise, rollout
 from gapt.training.run import Run, step_seed
-from gapt.training.supervised import launch, learning_rate, progress_bar
+from gapt.training.supervised import launch, learning_rate, progress_bar, resolved
 from gapt.training.watch import Watch
 from gapt.weights import JUDGES
 
@@ -347,7 +347,8 @@ def post_train(
         UserError: the folder cannot be used (see `Run`), a network cannot be loaded, or a loss is
             no longer a number.
     """
-    fabric = launch(recipe.precision)
+    recipe = resolved(recipe)
+    fabric = launch(recipe)
     training = PostTraining(recipe, corpus, fabric)
     run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
     watch = Watch(recipe, corpus, training.judges)

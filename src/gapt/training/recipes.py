@@ -32,7 +32,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             out and the rest scaled up.
         learning_rate: peak; reached linearly over `warmup` steps, then a cosine down to
             `final_learning_rate` of it.
-        precision: of Lightning Fabric, e.g. "bf16-mixed" or "32-true".
+        precision: of Lightning Fabric, e.g. "bf16-mixed" or "32-true"; None: the one that the
+            device is fast in, which the run's `config.yaml` then names.
         validate_every: steps between validations, and between checkpoints.
         validation_songs: how many songs of the valid split, at most.
     """
@@ -48,7 +49,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.01
     gradient_norm: float = 1.0
-    precision: str = "bf16-mixed"
+    precision: str | None = None
     validate_every: int = 100
     validation_songs: int = 256
     seed: int = 0
