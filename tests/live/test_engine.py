@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from gapt.live.context import MAX_BATCH, Context, Step, decide
+from gapt.live.context import ROWS, Context, Step, decide
 from gapt.live.engine import Engine, Seat
 from gapt.live.models import load_model
 from gapt.live.protocol import VERSION, Hello, Melody, Plan, ProtocolError, Ready, Set, State
@@ -58,11 +58,11 @@ def hello(seed, **wishes):
 
 
 def test_sessions_in_a_crowd_play_what_they_play_alone(offer):
-    """Models, lookaheads, commitments and lengths mixed; twice as many as fit in a batch."""
+    """Models, lookaheads, commitments and lengths mixed; twice as many as a bank has rows for."""
     models = list(offer.models)
     wishes = [
         {"model": models[seed % len(models)], "lookahead": 4 + seed % 9, "commit": 1 + seed % 3}
-        for seed in range(2 * MAX_BATCH)
+        for seed in range(2 * ROWS)
     ]
 
     async def crowd(seeds):
@@ -76,7 +76,7 @@ def test_sessions_in_a_crowd_play_what_they_play_alone(offer):
         )
         return dict(zip(seeds, played, strict=True))
 
-    together = asyncio.run(crowd(range(2 * MAX_BATCH)))
+    together = asyncio.run(crowd(range(2 * ROWS)))
     for seed in (0, 5, 11):
         assert asyncio.run(crowd([seed]))[seed] == together[seed]
 
@@ -130,7 +130,7 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
     async def play():
         engine = Engine(threads=1)
         bad, good = (Player(engine, Session(hello(seed), offer)) for seed in range(2))
-        bad.seat.session.accompanist._context.keys = np.zeros(3)  # no cache at all
+        bad.seat.session.accompanist._context.write = None  # it cannot remember
         bad.seat.say = bad.said.put_nowait
         engine.join(bad.seat)
         with pytest.raises(ProtocolError, match="model failed") as failed:
@@ -140,6 +140,34 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
 
     asyncio.run(play())
     assert "a model step failed" in caplog.text
+
+
+def test_a_bank_steps_those_who_ask_and_leaves_the_others_alone(model):
+    """Rows between them are computed, too, from whatever is there; nobody can tell."""
+    policy = load_model(model)
+    alone, crowd = Context(policy), [Context(policy) for _ in range(2 * ROWS)]
+    bank = [context for context in crowd if context.bank is crowd[-1].bank]
+    asks = bank[0], bank[len(bank) // 2], bank[-1]
+    for frame in range(policy.reach + 3):
+        rng = np.random.default_rng(frame)
+        heard = MELODY.on(int(rng.integers(128))), CHORDS.on(int(rng.integers(660)))
+        others = [Step(context, *heard, imagined=False) for context in bank if context not in asks]
+        decide(others[frame % 2 :: 2])
+        expected = decide([Step(alone, *heard, imagined=False)])
+        actual = decide([Step(context, *heard, imagined=False) for context in asks])
+        for mine, theirs in zip(expected, actual, strict=True):
+            np.testing.assert_allclose(np.broadcast_to(mine, theirs.shape), theirs, atol=1e-4)
+
+
+def test_rows_of_those_who_left_are_taken_again(model):
+    policy = load_model(model)
+    keeps = [Context(policy) for _ in range(ROWS)]
+    banks = {context.bank for context in keeps}
+    for _ in range(5 * ROWS):
+        banks.add(Context(policy).bank)
+    assert len(banks) <= 3, "ROWS who stay, and one who comes and goes"
+    places = {(context.bank, context.row) for context in keeps}
+    assert len(places) == ROWS, "nobody shares a row"
 
 
 def test_taking_back_what_was_imagined_leaves_no_trace(model):

@@ -282,7 +282,7 @@ class Accompanist:
 
 
 def advance(accompanists: Sequence[Accompanist]) -> None:
-    """Make the step that is due for each of several accompanists, all of them by one policy."""
+    """Make the step that is due for each of several accompanists, all of them in one bank."""
     steps = [step for accompanist in accompanists if (step := accompanist.due)]
     logits = decide(steps)
     for accompanist, step, chords, melody in zip(accompanists, steps, *logits, strict=True):

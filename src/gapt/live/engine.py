@@ -1,9 +1,9 @@
 """The engine: many sessions in one process, whose model steps are made in batches.
 
 The event loop only takes in messages and hands out answers. Steps run in a few worker threads, a
-batch of sessions at a time: whoever has a decision to make goes first, and what time is left goes
+bank of sessions at a time: where there is a decision to make goes first, and what time is left goes
 to plans. So how far ahead others plan never makes a chord late, and nobody waits for more than the
-batches in work (about 2 ms). When even decisions pile up, nothing blocks: a session that hears its
+banks in work (about 2 ms). When even decisions pile up, nothing blocks: a session that hears its
 frame's melody before the frame's chord was decided holds the chord before (`Accompanist.late`).
 
 Knows no sockets, and of music only that there are sessions.
@@ -18,14 +18,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
 
 from gapt.live.accompanist import advance
-from gapt.live.context import MAX_BATCH
+from gapt.live.context import Bank
 from gapt.live.protocol import Hello, Melody, ProtocolError, ServerMessage, Set
 from gapt.live.session import Session
 
 _log = logging.getLogger(__name__)
+
+_Line = OrderedDict[Bank, set["Seat"]]
+"""Who waits for a step, by the bank that it is made in; the first bank is next."""
 
 
 class Seat:
@@ -42,6 +44,8 @@ class Seat:
         self.inbox: deque[Hello | Melody | Set] = deque()
         self.busy = False
         """Whether a worker has the session, so that nobody else may touch it."""
+        self.place: tuple[bool, Bank] | None = None
+        """Where it waits: in the line for decisions, not for plans; and for which bank's turn."""
 
 
 class Engine:
@@ -55,8 +59,8 @@ class Engine:
         self._free = threads or min(4, os.cpu_count() or 1)
         self._workers = ThreadPoolExecutor(self._free, thread_name_prefix="model")
         self._seats: set[Seat] = set()
-        self._deciding: OrderedDict[Seat, None] = OrderedDict()
-        self._planning: OrderedDict[Seat, None] = OrderedDict()
+        self._lines: dict[bool, _Line] = {True: OrderedDict(), False: OrderedDict()}
+        """Of decisions, and of plans."""
 
     def join(self, seat: Seat) -> None:
         """A session begins, or its player is back: what there is to say is said."""
@@ -73,8 +77,7 @@ class Engine:
     def leave(self, seat: Seat) -> None:
         """A session is over."""
         self._seats.discard(seat)
-        self._deciding.pop(seat, None)
-        self._planning.pop(seat, None)
+        self._stand(seat, None)
 
     def _settle(self, seat: Seat) -> None:
         """Take in what has come, tell what is new, and get in line for the next step."""
@@ -90,11 +93,23 @@ class Engine:
         if seat.say:
             for message in session.news():
                 seat.say(message)
-        if not session.accompanist.decided:
-            self._planning.pop(seat, None)
-            self._deciding[seat] = None
-        elif session.accompanist.due:
-            self._planning[seat] = None
+        step = session.accompanist.due
+        self._stand(seat, step and (not session.accompanist.decided, step.context.bank))
+
+    def _stand(self, seat: Seat, place: tuple[bool, Bank] | None) -> None:
+        """Let a seat wait at a place; who waits there already keeps the turn."""
+        if seat.place == place:
+            return
+        if seat.place:
+            deciding, bank = seat.place
+            waiting = self._lines[deciding][bank]
+            waiting.remove(seat)
+            if not waiting:
+                del self._lines[deciding][bank]
+        if place:
+            deciding, bank = place
+            self._lines[deciding].setdefault(bank, set()).add(seat)
+        seat.place = place
 
     def _end(self, seat: Seat, error: ProtocolError) -> None:
         self.leave(seat)
@@ -104,30 +119,20 @@ class Engine:
     def _dispatch(self) -> None:
         """Give the free workers what is next."""
         loop = asyncio.get_running_loop()
-        while self._free and (batch := self._next_batch()):
+        while self._free and (bank := self._next_bank()):
             self._free -= 1
+            batch = [seat for line in self._lines.values() for seat in line.pop(bank, ())]
+            for seat in batch:
+                seat.busy, seat.place = True, None
             accompanists = [seat.session.accompanist for seat in batch]
             work = loop.run_in_executor(self._workers, advance, accompanists)
-            work.add_done_callback(partial(self._done, batch))
+            work.add_done_callback(partial(self._done, bank, batch))
 
-    def _next_batch(self) -> list[Seat]:
-        """Those first in line whose steps are one policy's; they leave the line."""
-        batch: list[Seat] = []
-        policy = None
-        for seat in chain(self._deciding, self._planning):
-            step = seat.session.accompanist.due
-            if step and policy in (None, step.context.policy):
-                policy = step.context.policy
-                batch.append(seat)
-                if len(batch) == MAX_BATCH:
-                    break
-        for seat in batch:
-            seat.busy = True
-            self._deciding.pop(seat, None)
-            self._planning.pop(seat, None)
-        return batch
+    def _next_bank(self) -> Bank | None:
+        """Where the longest wait for a decision is, or else for a plan."""
+        return next((bank for line in self._lines.values() for bank in line), None)
 
-    def _done(self, batch: list[Seat], work: asyncio.Future[None]) -> None:
+    def _done(self, bank: Bank, batch: list[Seat], work: asyncio.Future[None]) -> None:
         self._free += 1
         failed = work.exception()
         if failed:
@@ -137,7 +142,7 @@ class Engine:
             if failed:
                 self._end(seat, ProtocolError("The model failed; the server's log says how.", 1011))
             self._settle(seat)
-        for seat in reversed(batch):  # what is begun is finished first
-            if seat in self._planning:
-                self._planning.move_to_end(seat, last=False)
+        plans = self._lines[False]
+        if bank in plans:  # what is begun is finished first
+            plans.move_to_end(bank, last=False)
         self._dispatch()

@@ -1,8 +1,9 @@
 """`gapt bench live`: many players at once on one server, in real time, over real sockets.
 
 The server is a process of its own, as `gapt jam` starts it. Players report a frame half a frame
-after its boundary, as the page does; their boundaries are spread evenly. A chord is missed if it
-comes after its frame has begun: half a frame after the report.
+after its boundary, as the page does; their boundaries are spread evenly over a frame, in another
+order than they came in. A chord is missed if it comes after its frame has begun: half a frame after
+the report.
 """
 
 from __future__ import annotations
@@ -132,9 +133,10 @@ async def _play(
     players = [_Player(seed) for seed in range(sessions)]
     frame = 60 / bpm / FRAMES_PER_BEAT
     start = time.perf_counter() + 0.1
+    offsets = start + frame * np.random.default_rng(0).permutation(sessions) / sessions
     takes = [
-        player.play(socket, start + frame * index / sessions, frame, start + seconds)
-        for index, (player, socket) in enumerate(zip(players, sockets, strict=True))
+        player.play(socket, offset, frame, start + seconds)
+        for player, socket, offset in zip(players, sockets, offsets, strict=True)
     ]
     await asyncio.gather(*takes)
     used = memory()

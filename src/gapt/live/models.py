@@ -7,9 +7,7 @@ the cache belongs to whoever plays.
 from __future__ import annotations
 
 import json
-import math
 import os
-import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -102,22 +100,11 @@ class OnnxPolicy:
         self._layers: int = config["layers"]
         self._heads: int = config["heads"]
         self._size: int = config["dim"] // config["heads"]
-        self._local = threading.local()
 
     def empty_cache(self, sessions: int) -> np.ndarray:
         """Keys, or values, of sessions that begin: float32 [layers, B, heads, reach, size]."""
         shape = (self._layers, sessions, self._heads, self.reach, self._size)
         return np.zeros(shape, dtype=np.float32)
-
-    def scratch(self, sessions: int) -> tuple[np.ndarray, np.ndarray]:
-        """Keys and values like `empty_cache`'s, to be filled: the calling thread's, used again."""
-        shape = (self._layers, sessions, self._heads, self.reach, self._size)
-        size = math.prod(shape)
-        if getattr(self._local, "size", 0) < size:
-            self._local.size = size
-            self._local.arrays = [np.empty(size, dtype=np.float32) for _ in range(2)]
-        keys, values = (array[:size].reshape(shape) for array in self._local.arrays)
-        return keys, values
 
     def decide(
         self,
@@ -132,7 +119,8 @@ class OnnxPolicy:
         Args:
             melody, chords: int64 [B], both players' states in the frame before.
             position: int64 [B], the frame to decide, from 0.
-            keys, values: float32 [layers, B, heads, reach, size]; see `empty_cache`.
+            keys, values: float32 [layers, B, heads, reach, size], each layer in one piece; see
+                `empty_cache`.
         """
         inputs = {"melody": melody, "chords": chords, "position": position}
         for layer in range(self._layers):
