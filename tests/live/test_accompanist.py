@@ -81,8 +81,15 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
 
 def test_sampling_by_hand():
     logits = np.log(np.array([0.5, 0.25, 0.25], dtype=np.float32))
-    draws = [sample(logits, 1.0, u) for u in (0.0, 0.49, 0.51, 0.74, 0.76, 0.999999)]
-    assert draws == [0, 0, 1, 1, 2, 2]
-    assert sample(logits, 0.0, 0.99) == 0
+
+    def draw(temperature, *uniform):
+        rows = np.tile(logits, (len(uniform), 1))
+        return sample(rows, np.full(len(uniform), temperature), np.array(uniform)).tolist()
+
+    assert draw(1.0, 0.0, 0.49, 0.51, 0.74, 0.76, 0.999999) == [0, 0, 1, 1, 2, 2]
+    assert draw(0.0, 0.99) == [0]
     # At half the temperature probabilities square: 4/6, 1/6, 1/6.
-    assert [sample(logits, 0.5, u) for u in (0.66, 0.67, 0.84)] == [0, 1, 2]
+    assert draw(0.5, 0.66, 0.67, 0.84) == [0, 1, 2]
+    # Each row by its own temperature; what is masked is never taken.
+    masked = np.array([[-np.inf, 0, 0], [0, 0, -np.inf]], dtype=np.float32)
+    assert sample(masked, np.array([1.0, 2.0]), np.array([0.0, 0.999])).tolist() == [1, 1]

@@ -130,7 +130,7 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
     async def play():
         engine = Engine(threads=1)
         bad, good = (Player(engine, Session(hello(seed), offer)) for seed in range(2))
-        bad.seat.session.accompanist._context.write = None  # it cannot remember
+        bad.seat.session.accompanist._context.go_on = None  # it cannot remember
         bad.seat.say = bad.said.put_nowait
         engine.join(bad.seat)
         with pytest.raises(ProtocolError, match="model failed") as failed:

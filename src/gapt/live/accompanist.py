@@ -37,17 +37,17 @@ a frame of OpenEWLD costs 2.3 steps at 0.5, 2.7 at 1, and 2.2 at 0, which knows 
 with 4 or 16 frames committed does not tell them apart (24 songs, 192 frames)."""
 
 
-def sample(logits: np.ndarray, temperature: float, uniform: float) -> int:
-    """Draw an action from logits [actions] with one uniform number in [0, 1).
+def sample(logits: np.ndarray, temperature: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Draw actions [B] from logits [B, actions], each with one uniform number [B] in [0, 1).
 
-    Temperature 0 takes the likeliest. One number a draw, whatever the logits: two sessions with
+    At temperature [B] 0 the likeliest. One number a draw, whatever the logits: two sessions with
     the same seed stay in step, which is what makes causality testable.
     """
-    if temperature < 1e-6:
-        return int(logits.argmax())
-    scaled = (logits - logits.max()).astype(np.float64) / temperature
-    cumulative = np.exp(scaled).cumsum()
-    return int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+    scaled = (logits - logits.max(axis=-1, keepdims=True)).astype(np.float64)
+    scaled /= np.maximum(temperature, 1e-6)[:, None]
+    cumulative = np.exp(scaled, out=scaled).cumsum(axis=-1)
+    wanted = np.asarray(uniform) * cumulative[:, -1]
+    return (cumulative <= wanted[:, None]).sum(axis=-1)
 
 
 class _Chance:
@@ -246,30 +246,23 @@ class Accompanist:
         imagined = context.frame > self.frame
         return Step(context, self._melody[before], self._chords[before], imagined)
 
-    def take(self, step: Step, chord_logits: np.ndarray, melody_logits: np.ndarray) -> None:
-        """Go on from a step that `due` asked for: masked logits, float32 [actions] each."""
+    def chances(self, frame: int) -> tuple[float, float]:
+        """The uniform numbers that the chord and the imagined melody of a frame are drawn with."""
+        return self._chord_chance.at(frame), self._melody_chance.at(frame)
+
+    def take(self, step: Step, chord: int, melody: int) -> None:
+        """Go on from a step that `due` asked for, with the actions drawn from it."""
         if step.context is not self._context:
             self._enter()
             return
         frame = step.context.frame - 1
         here = frame % _KEPT
         if frame >= self.committed:
-            self._chords[here] = self._choose(frame, step.chord, chord_logits)
+            silent = frame < self.listen
+            self._chords[here] = SILENCE if silent else CHORDS.advance(step.chord, chord)
         if frame >= self.frame:
-            chance = self._melody_chance.at(frame)
-            action = sample(melody_logits, _IMAGINATION_TEMPERATURE, chance)
-            self._melody[here] = int(MELODY.advance(step.melody, action))
+            self._melody[here] = MELODY.advance(step.melody, melody)
         self._commit()
-
-    def _choose(self, frame: int, before: int, logits: np.ndarray) -> int:
-        if frame < self.listen:
-            return SILENCE
-        if frame == self.listen > 0:
-            # A policy that has heard itself be silent for long would stay so.
-            logits = logits.copy()
-            logits[SILENCE] = -np.inf
-        action = sample(logits, self.temperature, self._chord_chance.at(frame))
-        return int(CHORDS.advance(before, action))
 
     def _commit(self) -> None:
         reached = min(self._context.frame, self.frame + self.commit)
@@ -284,9 +277,19 @@ class Accompanist:
 def advance(accompanists: Sequence[Accompanist]) -> None:
     """Make the step that is due for each of several accompanists, all of them in one bank."""
     steps = [step for accompanist in accompanists if (step := accompanist.due)]
-    logits = decide(steps)
-    for accompanist, step, chords, melody in zip(accompanists, steps, *logits, strict=True):
-        accompanist.take(step, chords, melody)
+    frames = [step.context.frame for step in steps]
+    chord_logits, melody_logits = decide(steps)
+    for logits, accompanist, frame in zip(chord_logits, accompanists, frames, strict=True):
+        if frame == accompanist.listen > 0:
+            # A policy that has heard itself be silent for long would stay so.
+            logits[SILENCE] = -np.inf
+    chances = np.array([a.chances(frame) for a, frame in zip(accompanists, frames, strict=True)])
+    temperatures = np.array([accompanist.temperature for accompanist in accompanists])
+    imagination = np.full(len(steps), _IMAGINATION_TEMPERATURE)
+    chords = sample(chord_logits, temperatures, chances[:, 0]).tolist()
+    melodies = sample(melody_logits, imagination, chances[:, 1]).tolist()
+    for accompanist, *taken in zip(accompanists, steps, chords, melodies, strict=True):
+        accompanist.take(*taken)
 
 
 def _follows(voice: Voice, state: int, before: int) -> bool:

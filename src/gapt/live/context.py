@@ -90,21 +90,17 @@ class Context:
     def __del__(self) -> None:
         self.bank.free.append(self.row)
 
-    def write(self, keys: np.ndarray, values: np.ndarray, imagined: bool) -> None:
-        """Append the keys and values [layers, heads, size] of `frame`, and go on to the next."""
-        slot = self._slot(self.frame)
-        if imagined:
-            old = self.keys[:, :, slot].copy(), self.values[:, :, slot].copy()
-            self._overwritten.append(_Overwritten(self.frame, *old))
-        self.keys[:, :, slot] = keys
-        self.values[:, :, slot] = values
+    def go_on(self, overwritten: tuple[np.ndarray, np.ndarray] | None) -> None:
+        """`frame` has been written, over these keys and values if it was imagined: to the next."""
+        if overwritten:
+            self._overwritten.append(_Overwritten(self.frame, *overwritten))
         self.frame += 1
 
     def rewind(self, frame: int) -> None:
         """Take back `frame` and those after it, which were all imagined."""
         while self.frame > frame:
             taken, keys, values = self._overwritten.pop()
-            slot = self._slot(taken)
+            slot = (taken - self.first) % self.policy.reach
             self.keys[:, :, slot] = keys
             self.values[:, :, slot] = values
             self.frame = taken
@@ -113,9 +109,6 @@ class Context:
         """What was imagined for `frame` and before has come true."""
         while self._overwritten and self._overwritten[0].frame <= frame:
             self._overwritten.popleft()
-
-    def _slot(self, frame: int) -> int:
-        return (frame - self.first) % self.policy.reach
 
 
 class Step(NamedTuple):
@@ -138,16 +131,21 @@ def decide(steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
     """
     bank = steps[0].context.bank
     rows = np.array([step.context.row for step in steps])
+    positions = np.array([step.context.frame - step.context.first for step in steps])
     # Rows between them take part, too, and what they decide is dropped: skipping would be copying.
     first, end = int(rows.min()), int(rows.max()) + 1
-    rows -= first
+    asks = rows - first
     melody, chords, position = np.zeros((3, end - first), dtype=np.int64)
-    melody[rows] = [step.melody for step in steps]
-    chords[rows] = [step.chord for step in steps]
-    position[rows] = [step.context.frame - step.context.first for step in steps]
+    melody[asks] = [step.melody for step in steps]
+    chords[asks] = [step.chord for step in steps]
+    position[asks] = positions
     decision = bank.policy.decide(
         melody, chords, position, bank.keys[:, first:end], bank.values[:, first:end]
     )
-    for row, step in zip(rows, steps, strict=True):
-        step.context.write(decision.new_keys[:, row], decision.new_values[:, row], step.imagined)
-    return decision.chord_logits[rows], decision.melody_logits[rows]
+    slots = np.s_[:, rows, :, positions % bank.policy.reach]
+    overwritten = bank.keys[slots], bank.values[slots]
+    bank.keys[slots] = decision.new_keys[:, asks].swapaxes(0, 1)
+    bank.values[slots] = decision.new_values[:, asks].swapaxes(0, 1)
+    for step, *old in zip(steps, *overwritten, strict=True):
+        step.context.go_on((old[0], old[1]) if step.imagined else None)
+    return decision.chord_logits[asks], decision.melody_logits[asks]

@@ -15,6 +15,7 @@ import ipaddress
 import mimetypes
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Coroutine
@@ -227,6 +228,9 @@ def serve(host: str, port: int, model: str | None, temperature: float, open_brow
         UserError: the model cannot be used, or the address cannot be had.
     """
     listener = bind(host, port)
+    # How long a worker whose model step is done may wait for the event loop, or it for a worker:
+    # Python's 5 ms are as long as some steps.
+    sys.setswitchinterval(0.0005)
     with listener:
         offer = make_offer(model, temperature)
         address = ipaddress.ip_address(listener.getsockname()[0])
