@@ -170,6 +170,21 @@ def test_rows_of_those_who_left_are_taken_again(model):
     assert len(places) == ROWS, "nobody shares a row"
 
 
+def test_a_row_tells_nothing_of_who_was_there_before(model):
+    policy = load_model(model)
+
+    def begin():
+        context = Context(policy)
+        pitches = [60 + frame % 12 for frame in range(policy.reach // 2)]
+        heard = [decide([Step(context, MELODY.on(p), CHORDS.on(7), False)])[0] for p in pitches]
+        return (context.bank, context.row), heard
+
+    place, first = begin()
+    again, second = begin()
+    assert place == again
+    np.testing.assert_array_equal(first, second)
+
+
 def test_taking_back_what_was_imagined_leaves_no_trace(model):
     """Far enough that the ring has wrapped and imagined frames overwrite frames within reach."""
     policy = load_model(model)
