@@ -72,7 +72,6 @@ class Context:
     """One policy's cache of one session.
 
     Attributes:
-        policy: whose.
         bank, row: where it lies.
         first: the session's frame at which the policy began to listen.
         frame: the frame to decide next.
@@ -80,7 +79,6 @@ class Context:
     """
 
     def __init__(self, policy: OnnxPolicy, first: int = 0) -> None:
-        self.policy = policy
         self.first = self.frame = first
         # What somebody before has left in the row is out of reach: a context sees its own frames.
         self.bank, self.row = Bank.with_room(policy)
@@ -89,6 +87,11 @@ class Context:
 
     def __del__(self) -> None:
         self.bank.free.append(self.row)
+
+    @property
+    def policy(self) -> OnnxPolicy:
+        """Whose cache it is."""
+        return self.bank.policy
 
     def go_on(self, overwritten: tuple[np.ndarray, np.ndarray] | None) -> None:
         """`frame` has been written, over these keys and values if it was imagined: to the next."""
