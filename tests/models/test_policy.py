@@ -54,7 +54,7 @@ def test_step_by_step_is_all_at_once_far_beyond_the_reach(policy):
     steps = []
     for t in range(frames):
         output, new = policy.step(*before, torch.full((2,), t), cache)
-        cache.write(t, new)
+        cache.write(torch.tensor([t]), new)
         steps.append(output)
         before = melody[:, t], chords[:, t]
     whole = policy(melody, chords)

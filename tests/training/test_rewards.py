@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gapt.errors import UserError
+from gapt.evaluation.measures import in_chord
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
 from gapt.models.presets import JUDGE_PRESETS
 from gapt.music.frames import CHORDS, MELODY
@@ -121,6 +122,35 @@ def test_the_ensemble_weighs_kinds_and_keeps_the_scale(judges):
     nobody = Ensemble(contrastive=0, discriminative=0)
     with pytest.raises(UserError, match="the ensemble gives no weight to any of"):
         Coherence(judges, nobody, 1.0, part=CHORDS, by_frame=True)
+
+
+class Ear(DiscriminativeJudge):
+    """Is quite sure: a frame is real if the note is in the chord."""
+
+    def forward(self, melody, chords, real):
+        return torch.where(torch.from_numpy(in_chord(melody.numpy(), chords.numpy())), 9.0, -9.0)
+
+
+def test_contrast_takes_off_what_the_same_chords_would_earn_in_other_bars():
+    ear = {"discriminative-0": Ear(JudgeConfig(transformer=JUDGE_PRESETS["tiny"]))}
+    frames = torch.arange(6 * 16)
+    d_then_c = torch.where(frames < 16, MELODY.on(62), MELODY.on(60))
+    chords = torch.full_like(
+        frames, CHORDS.on(7)
+    )  # G holds the D of bar 0, not the C of the others
+    played = Rollout(*(x[None] for x in (d_then_c, chords, frames >= 0, torch.zeros(6 * 16))))
+
+    def earned(played):
+        coherence = Coherence(ear, Ensemble(), 1.0, part=CHORDS, by_frame=True, contrast=0.5)
+        (credit,) = coherence.parts(played).values()
+        return (credit[0] * 6 * 16 / 8)[::16].tolist()  # a bar's first frame speaks for it
+
+    # Bar 0 fits, and would not one, three or five bars later: 1 + 0.5. The others do not fit, but
+    # bars 1, 3 and 5 would, the D having come round, in one case of three: -1 + 0.5 * 1/3.
+    odd, even = -1 + 0.5 / 3, -1 + 0.5
+    assert earned(played) == pytest.approx([1.5, odd, even, odd, even, odd])
+    anywhere = played._replace(melody=torch.full_like(played.melody, MELODY.on(62)))
+    assert earned(anywhere) == pytest.approx([0.5] * 6), "what fits everything earns little"
 
 
 @torch.no_grad()

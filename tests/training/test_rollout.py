@@ -65,6 +65,17 @@ def test_the_first_frames_may_be_given(policy):
     assert not torch.equal(played.chords[:, 8:], songs()[1][:, 8:])
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU to record frames on")
+def test_frames_recorded_on_a_gpu_are_those_of_the_cpu(policy):
+    expected = play(policy, given=8)
+    on_gpu = Policy(policy.config).cuda().eval()
+    on_gpu.load_state_dict(policy.state_dict())
+    songs_there = (tensor.cuda() for tensor in songs())
+    played = rollout(on_gpu, *songs_there, draw_noise(1, 4, 40), given=8)
+    assert torch.equal(played.chords.cpu(), expected.chords)
+    torch.testing.assert_close(played.log_probs.cpu(), expected.log_probs, atol=1e-4, rtol=0)
+
+
 @torch.no_grad()
 def test_in_a_duet_both_act_at_once_and_hear_each_other(policy):
     torch.manual_seed(2)

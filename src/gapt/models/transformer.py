@@ -61,11 +61,14 @@ class Cache(NamedTuple):
         shape = (config.layers, batch, config.heads, config.reach, size)
         return Cache(like.new_zeros(shape), like.new_zeros(shape))
 
-    def write(self, position: int, new: Cache) -> None:
-        """Put one frame's keys and values [layers, B, heads, dim / heads] in their slot."""
+    def write(self, position: Tensor, new: Cache) -> None:
+        """Put one frame's keys and values [layers, B, heads, dim / heads] in their slot.
+
+        `position` is int64 [1], on the cache's device: so a GPU need not wait to be told it.
+        """
         slot = position % self.keys.shape[3]
-        self.keys[:, :, :, slot] = new.keys
-        self.values[:, :, :, slot] = new.values
+        for ring, frame in zip(self, new, strict=True):
+            ring.index_copy_(3, slot, frame.unsqueeze(3).to(ring.dtype))
 
 
 class Rotary(nn.Module):

@@ -62,7 +62,12 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
     play = rollout(player, melody, chords, real, noise, part=part, temperature=recipe.temperature)
     judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
     coherence = Coherence(
-        judges, recipe.ensemble, 1.0, part=part, by_frame=recipe.credit == "frame"
+        judges,
+        recipe.ensemble,
+        1.0,
+        part=part,
+        by_frame=recipe.credit == "frame",
+        contrast=recipe.contrast,
     )
     told = coherence.parts(play)
     told = {**told, "all": torch.stack(list(told.values())).sum(0)}

@@ -91,6 +91,7 @@ class PostTraining:
                 recipe.coherence,
                 part=self.part,
                 by_frame=by_frame,
+                contrast=recipe.contrast,
             ),
             Rules(recipe.rules, part=self.part, gaps=recipe.gaps, repeats=recipe.repeats),
         ]

@@ -147,6 +147,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         temperature: of the sampling, and of every probability that is learnt from.
         coherence, rules: weights of the rewards.
         ensemble: of the judges in the former.
+        contrast: share that is taken off of what the same chords score under the melody of other
+            bars (`gapt.training.rewards.Coherence`); 0: nothing, as published.
         gaps: share of the frames that may be without a chord at no cost.
         repeats: how many times running a chord may be struck again at no cost.
         credit: "frame": a score is told by frame; "trajectory": at the last decision, as published.
@@ -172,6 +174,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     coherence: float = 1.0
     rules: float = 1.0
     ensemble: Ensemble = Ensemble()
+    contrast: float = 0.0
     gaps: float = 0.04
     repeats: int = 3
     credit: Literal["frame", "trajectory"] = "frame"

@@ -15,13 +15,16 @@ from torch import Tensor
 
 from gapt.errors import UserError
 from gapt.models.checkpoint import Judge
-from gapt.models.judges import ContrastiveJudge, Discriminator
-from gapt.music.frames import CHORDS, MELODY, Voice
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
 
 JUDGES = 8
 """How many the published coherence reward is the sum of."""
+
+_BARS_LATER = (1, 3, 5)
+"""Where else a part is tried. Odd numbers, for phrases mostly come again after an even one."""
 
 
 class Reward(ABC):
@@ -50,6 +53,11 @@ class Coherence(Reward):
     Credit: the papers give a trajectory its score at its last decision. A score that is a mean over
     frames can be told by frame (`gapt.models.judges`), with the same sum; so the advantage of a
     chord need not wait 200 frames. That is ours.
+
+    Contrast, ours too: chords in the right key, and dense ones, suit a melody at any time. So of
+    what a discriminative judge says of a part, in log-odds, a share is taken off of what it says,
+    on average, of the same part against the other part of other bars. What is left is paid for
+    following.
     """
 
     name = "coherence"
@@ -62,8 +70,10 @@ class Coherence(Reward):
         *,
         part: Voice,
         by_frame: bool,
+        contrast: float = 0.0,
     ) -> None:
         self.judges, self.weight, self.part, self.by_frame = judges, weight, part, by_frame
+        self.contrast = contrast
         shares = {name: _weight(ensemble, judge) for name, judge in judges.items()}
         if sum(shares.values()) <= 0:
             raise UserError(f"the ensemble gives no weight to any of {', '.join(judges)}")
@@ -74,10 +84,27 @@ class Coherence(Reward):
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One of each judge."""
         credits = {
-            name: scale * self.judges[name].credit(play.melody, play.chords, play.real, self.part)
+            name: scale * self._credit(self.judges[name], play)
             for name, scale in self.scales.items()
         }
         return _placed(credits, play.real, by_frame=self.by_frame)
+
+    def _credit(self, judge: Judge, play: Rollout) -> Tensor:
+        """What one judge says, told by frame: float32 [B, T]."""
+        if self.contrast and isinstance(judge, DiscriminativeJudge) and not judge.config.rhythm:
+            here, *elsewhere = (
+                judge.odds(later.melody, later.chords, later.real)
+                for later in (_later(play, other(self.part), bars) for bars in (0, *_BARS_LATER))
+            )
+            return here - self.contrast * torch.stack(elsewhere).mean(0)
+        return judge.credit(play.melody, play.chords, play.real, self.part)
+
+
+def _later(play: Rollout, part: Voice, bars: int) -> Rollout:
+    """The same with one part as it is `bars` of 4/4 later; after its end comes its beginning."""
+    now = torch.arange(play.real.shape[1], device=play.real.device)
+    then = (now + 4 * FRAMES_PER_BEAT * bars) % play.real.sum(1, keepdim=True).clamp(min=1)
+    return play.with_part(part, part.strike(play.of(part).gather(1, then)))
 
 
 def _weight(ensemble: Ensemble, judge: Judge) -> float:

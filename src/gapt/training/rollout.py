@@ -6,6 +6,7 @@ are grouped, so processes that share a batch play what one process would.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -79,20 +80,61 @@ def rollout(
     batch, frames = own.shape
     sight = player.sight(part, heard, real)
     cache = Cache.empty(player.transformer.config, batch, sight)
+    at = own.new_zeros(batch)
     before = own.new_full((batch,), part.start)
     played = torch.empty_like(own)
     log_probs = sight.new_empty(own.shape, dtype=torch.float32)
     noise = noise.to(own.device)
-    for t in range(frames):
-        at = own.new_full((batch,), t)
-        logits, new = player.decide(part, sight[:, t], before, at, _filled(cache, t))
+
+    def decide(filled: Cache) -> None:
+        """Play frame `at`, with `filled` as the cache. All in tensors, so a GPU can record it."""
+        t = at[:1]
+
+        def now(tensor: Tensor) -> Tensor:
+            return tensor.index_select(1, t).squeeze(1)
+
+        logits, new = player.decide(part, now(sight), before, at, filled)
         cache.write(t, new)
         log_p = (logits / temperature).log_softmax(-1)
-        actions = part.actions(own[:, t]) if t < given else sample(log_p, noise[:, t])
-        log_probs[:, t] = log_p.gather(-1, actions[:, None]).squeeze(1)
-        before = played[:, t] = part.advance(before, actions)
+        actions = sample(log_p, now(noise))
+        if given:
+            actions = torch.where(at < given, part.actions(now(own)), actions)
+        log_probs.index_copy_(1, t, log_p.gather(-1, actions[:, None]))
+        before.copy_(part.advance(before, actions))
+        played.index_copy_(1, t, before[:, None])
+        at.add_(1)
+
+    if own.is_cuda:
+        replay = _recorded(lambda: decide(cache))
+        at.zero_()
+        before.fill_(part.start)
+        for _ in range(frames):
+            replay()
+        torch.cuda.current_stream().synchronize()  # the record must outlive what it plays
+    else:
+        for frame in range(frames):
+            decide(_filled(cache, frame))
     melody, chords = (heard, played) if part == CHORDS else (played, heard)
     return Rollout(melody, chords, real, log_probs)
+
+
+def _recorded(work: Callable[[], None]) -> Callable[[], None]:
+    """Work on a GPU's tensors, recorded once as a CUDA graph: what is returned does it again.
+
+    A frame is some hundred small kernels, which a GPU runs sooner than Python can ask for them.
+    The work is done a few times here, which warms up what must not happen while it is recorded.
+    """
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    # Other threads, those of NCCL say, go on talking to the GPU.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        work()
+    return graph.replay
 
 
 @torch.no_grad()
@@ -121,7 +163,7 @@ def duet(
         actions = []
         for player, part, cache, chance in zip(players, parts, caches, chances, strict=True):
             output, new = player.step(before[0], before[1], at, _filled(cache, t))
-            cache.write(t, new)
+            cache.write(at[:1], new)
             log_p = (output.of(part) / temperature).log_softmax(-1)
             actions.append(sample(log_p, chance[:, t]))
         before = [part.advance(*x) for part, *x in zip(parts, before, actions, strict=True)]
