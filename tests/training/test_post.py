@@ -94,7 +94,12 @@ def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
     anchor = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", steps=10)
     train_anchor(anchor, corpus, tmp_path / "anchor")
     recipe = msgspec.structs.replace(
-        pretrained.recipe, part="melody", anchor=str(tmp_path / "anchor"), steps=4
+        pretrained.recipe,
+        part="melody",
+        anchor=str(tmp_path / "anchor"),
+        contrast=0.8,
+        foresight=True,
+        steps=4,
     )
     post_train(recipe, corpus, tmp_path / "melodist")
     logged = measurements(tmp_path / "melodist")

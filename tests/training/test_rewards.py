@@ -128,7 +128,7 @@ class Ear(DiscriminativeJudge):
     """Is quite sure: a frame is real if the note is in the chord."""
 
     def forward(self, melody, chords, real):
-        return torch.where(torch.from_numpy(in_chord(melody.numpy(), chords.numpy())), 9.0, -9.0)
+        return torch.where(torch.from_numpy(in_chord(melody.numpy(), chords.numpy())), 99.0, -99.0)
 
 
 def test_contrast_takes_off_what_the_same_chords_would_earn_in_other_bars():
@@ -145,10 +145,10 @@ def test_contrast_takes_off_what_the_same_chords_would_earn_in_other_bars():
         (credit,) = coherence.parts(played).values()
         return (credit[0] * 6 * 16 / 8)[::16].tolist()  # a bar's first frame speaks for it
 
-    # Bar 0 fits, and would not one, three or five bars later: 1 + 0.5. The others do not fit, but
-    # bars 1, 3 and 5 would, the D having come round, in one case of three: -1 + 0.5 * 1/3.
-    odd, even = -1 + 0.5 / 3, -1 + 0.5
-    assert earned(played) == pytest.approx([1.5, odd, even, odd, even, odd])
+    # Bar 0 fits, and would not one, three or five bars later. The others do not fit, but bars 1, 3
+    # and 5 would, the D having come round, in one case of three: half of that is taken off.
+    odd = -0.5 / 3
+    assert earned(played) == pytest.approx([1, odd, 0, odd, 0, odd], abs=1e-6)
     anywhere = played._replace(melody=torch.full_like(played.melody, MELODY.on(62)))
     assert earned(anywhere) == pytest.approx([0.5] * 6), "what fits everything earns little"
 

@@ -122,15 +122,6 @@ class DiscriminativeJudge(nn.Module):
         weights = real / real.sum(1, keepdim=True).clamp(min=1)
         return self(melody, chords, real).sigmoid() * weights
 
-    def odds(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """The mean of the log-odds of P(real), in -1..1 and told by frame: float32 [B, T].
-
-        Four nats either way are certainty enough, and count as 1. P(real) says little more once it
-        is near 0 or 1; its odds go on.
-        """
-        weights = real / real.sum(1, keepdim=True).clamp(min=1)
-        return (self(melody, chords, real) / 4).clamp(-1, 1) * weights
-
 
 class Discriminator(nn.Module):
     """GAPT's co-evolving D: how probably a part comes from the data (section 4).

@@ -26,7 +26,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
-from gapt.models.critic import Critic
+from gapt.models.critic import Critic, ForesightedCritic
 from gapt.models.judges import Discriminator
 from gapt.training.batches import Batch, Mixture, patches
 from gapt.training.clock import Stopwatch
@@ -100,7 +100,8 @@ class PostTraining:
         self.learners = nn.ModuleDict({"policy": self.policy})
         rates = {"policy": recipe.learning_rate}
         if recipe.objective == "ppo":
-            self.learners["critic"] = Critic(self.policy).eval()
+            critic = ForesightedCritic(self.anchor) if recipe.foresight else Critic(self.policy)
+            self.learners["critic"] = critic.eval()
             rates["critic"] = recipe.critic_learning_rate
         if adversary := recipe.adversary:
             discriminator = Discriminator(
@@ -251,7 +252,7 @@ class PostTraining:
         if advantages is None:
             with self.clock("critic"):
                 with self.fabric.autocast():
-                    values = self.learners["critic"](play.melody, play.chords)
+                    values = self.learners["critic"](play.melody, play.chords, real)
                 advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
                 errors = returns[real] - values[real]
                 logged["critic/loss"] = mean(errors.square())

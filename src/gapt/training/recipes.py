@@ -157,6 +157,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         clip: PPO's epsilon.
         gae_decay: lambda.
         critic_learning_rate: peak, of the same shape as the policy's.
+        foresight: whether the critic knows all of the other part, as the anchor does, from whose
+            weights it then starts (`gapt.models.critic`).
         diversity_alarm: when coherence has risen and the Vendi score is below this share of the
             data's, the run says that the rewards are being hacked.
     """
@@ -183,6 +185,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     clip: float = 0.2
     gae_decay: float = 0.95
     critic_learning_rate: float
+    foresight: bool = False
     diversity_alarm: float = 0.8
 
 

@@ -55,9 +55,8 @@ class Coherence(Reward):
     chord need not wait 200 frames. That is ours.
 
     Contrast, ours too: chords in the right key, and dense ones, suit a melody at any time. So of
-    what a discriminative judge says of a part, in log-odds, a share is taken off of what it says,
-    on average, of the same part against the other part of other bars. What is left is paid for
-    following.
+    what a discriminative judge says of a part, a share is taken off of what it says, on average, of
+    the same part against the other part of other bars. What is left is paid for following.
     """
 
     name = "coherence"
@@ -91,13 +90,14 @@ class Coherence(Reward):
 
     def _credit(self, judge: Judge, play: Rollout) -> Tensor:
         """What one judge says, told by frame: float32 [B, T]."""
+        credit = judge.credit(play.melody, play.chords, play.real, self.part)
         if self.contrast and isinstance(judge, DiscriminativeJudge) and not judge.config.rhythm:
-            here, *elsewhere = (
-                judge.odds(later.melody, later.chords, later.real)
-                for later in (_later(play, other(self.part), bars) for bars in (0, *_BARS_LATER))
-            )
-            return here - self.contrast * torch.stack(elsewhere).mean(0)
-        return judge.credit(play.melody, play.chords, play.real, self.part)
+            elsewhere = [
+                judge.credit(later.melody, later.chords, later.real, self.part)
+                for later in (_later(play, other(self.part), bars) for bars in _BARS_LATER)
+            ]
+            credit = credit - self.contrast * torch.stack(elsewhere).mean(0)
+        return credit
 
 
 def _later(play: Rollout, part: Voice, bars: int) -> Rollout:
