@@ -205,6 +205,27 @@ def test_a_stalled_page_holds_its_chord_counts_and_recovers(page):
     assert min(page.evaluate("audioTap.read().leads")) >= 0, "something was started in the past"
 
 
+def test_where_the_machine_has_much_to_do_the_stage_is_painted_less(page):
+    page.evaluate("""() => {
+        window.paints = 0;
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+            window.paints++;
+            clear.apply(this, box);
+        };
+    }""")
+    start(page)
+    page.evaluate("""() => setInterval(() => {
+        const end = performance.now() + 40;
+        while (performance.now() < end);
+    }, 50)""")
+    page.wait_for_timeout(5000)
+    before = page.evaluate("paints")
+    page.wait_for_timeout(2000)
+    roll_and_runway = page.evaluate("paints") - before
+    assert 2 <= roll_and_runway <= 2 * 2 * 4 + 2  # four times a second, in the end
+
+
 def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(browser, jam):
     seconds, tempo = 5, 100
     mend = 24 + seconds * tempo / 15

@@ -313,17 +313,32 @@ controls.midi.addEventListener("click", () => void connectMidi());
 controls.midiPort.addEventListener("change", () => midi.choose(controls.midiPort.value || null));
 void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined));
 // --- the two clocks that drive it ----------------------------------------------------------------
-/** The music comes first: while ticks come late, the stage is painted less often. */
+/**
+ * The music comes first: while ticks come late, the stage is painted ever less often, in the end
+ * four times a second; when they have been on time for a while, more often again.
+ */
 const LATE_TICK_MS = 20;
-const BUSY_FOR_MS = 3000;
-const BUSY_PAINT_MS = 60;
+const SOME_TIME_MS = 1000;
+const A_WHILE_MS = 4000;
+const BUSY_PAINT_MS = [0, 60, 120, 250];
 let tickedAt = Infinity;
-let busyUntil = 0;
-startTicker(() => {
-    const now = performance.now();
+let lateAt = -Infinity;
+let changedAt = -Infinity;
+let busy = 0;
+function payHeed(now) {
     if (now - tickedAt > LATE_TICK_MS)
-        busyUntil = now + BUSY_FOR_MS;
+        lateAt = now;
     tickedAt = now;
+    if (now === lateAt && busy < BUSY_PAINT_MS.length - 1 && now - changedAt > SOME_TIME_MS)
+        busy++;
+    else if (busy && now - Math.max(lateAt, changedAt) > A_WHILE_MS)
+        busy--;
+    else
+        return;
+    changedAt = now;
+}
+startTicker(() => {
+    payHeed(performance.now());
     take?.tick();
     replay?.tick();
     if (replay?.over)
@@ -331,12 +346,12 @@ startTicker(() => {
     calibration.tick();
 });
 let read = -Infinity;
-let painted = -Infinity;
 function paint(now) {
-    requestAnimationFrame(paint);
-    if (now < busyUntil && now - painted < BUSY_PAINT_MS)
-        return;
-    painted = now;
+    const pause = BUSY_PAINT_MS[busy];
+    if (pause)
+        setTimeout(() => requestAnimationFrame(paint), pause);
+    else
+        requestAnimationFrame(paint);
     const playing = take ?? replay;
     stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
     if (take && now - read > READINGS_MS) {
