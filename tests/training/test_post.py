@@ -89,6 +89,29 @@ def test_reinforcement_raises_the_reward(pretrained, tmp_path, objective, gain):
     load_policy(tmp_path / "run")
 
 
+def test_with_a_head_start_critic_and_discriminator_learn_before_the_policy_does(pretrained):
+    adversary = msgspec.structs.replace(
+        pretrained.recipe.adversary,
+        schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
+    )
+    recipe = msgspec.structs.replace(pretrained.recipe, adversary=adversary, head_start=2, warmup=1)
+    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
+
+    def weights():
+        return {
+            name: torch.nn.utils.parameters_to_vector(network.parameters()).detach()
+            for name, network in training.learners.items()
+        }
+
+    realism, changed = [], []
+    for step in range(3):
+        before = weights()
+        realism.append(training.update(step, realism)[REALISM])
+        changed.append({name for name, now in weights().items() if not now.equal(before[name])})
+    others = {"critic", "discriminator"}
+    assert changed == [others, others, {"policy", *others}]
+
+
 def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
     corpus = Corpus.load(pretrained.corpus)
     anchor = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", steps=10)

@@ -305,8 +305,9 @@ class PostTraining:
 
     def _set_learning_rates(self, step: int) -> None:
         factor = learning_rate(self.recipe, step) / self.recipe.learning_rate
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+        for name, group in zip(self.learners, self.optimizer.param_groups, strict=True):
+            waits = name == "policy" and step < self.recipe.head_start
+            group["lr"] = 0.0 if waits else group["peak"] * factor
 
     def _total(self, tensor: Tensor) -> Tensor:
         """The sum of a tensor over all processes."""

@@ -159,6 +159,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         critic_learning_rate: peak, of the same shape as the policy's.
         foresight: whether the critic knows all of the other part, as the anchor does, from whose
             weights it then starts (`gapt.models.critic`).
+        head_start: updates in which the critic and the discriminator learn, and the policy not yet:
+            what they say before they know anything would only spoil it.
         diversity_alarm: when coherence has risen and the Vendi score is below this share of the
             data's, the run says that the rewards are being hacked.
     """
@@ -186,6 +188,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     gae_decay: float = 0.95
     critic_learning_rate: float
     foresight: bool = False
+    head_start: int = 0
     diversity_alarm: float = 0.8
 
 
