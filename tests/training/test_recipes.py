@@ -43,7 +43,8 @@ def test_our_post_training_recipes_load(path):
     system, _, preset = path.stem.removesuffix("-32").rpartition("-")
     recipe = load_recipe(path, POST_TRAINING_RECIPES)
     base = POST_TRAINING_RECIPES[preset]
-    assert (recipe.steps, recipe.batch) == (base.steps, base.batch)
+    assert recipe.batch == base.batch
+    assert recipe.steps == base.steps or system == "gapt-following"  # goes on from another run
     assert (recipe.adversary is None) == (system in ("realchords", "gapt-no-adv", "grpo"))
     assert (recipe.objective == "grpo") == system.startswith("grpo")
 
