@@ -7,6 +7,8 @@ import { Connection, type Wishes } from "./connection.js";
 import { Controls } from "./controls.js";
 import { gauges } from "./gauges.js";
 import { ComputerKeyboard, listenToPiano, MidiInput, type Player } from "./input.js";
+import { InputOffset } from "./input_offset.js";
+import { Pace } from "./pace.js";
 import { framesPerBar, type Performance, type Recording } from "./performance.js";
 import type { ReadyMessage, SetMessage } from "./protocol.js";
 import { Replay } from "./replay.js";
@@ -14,6 +16,7 @@ import { element, Stage } from "./stage.js";
 import { Synth } from "./synth.js";
 import { Take } from "./take.js";
 import { TakesList } from "./takes_list.js";
+import { Timing } from "./timing.js";
 
 const KEEP_MS = 10_000;
 const READINGS_MS = 400;
@@ -84,7 +87,7 @@ function sound(): Synth {
     synth = new Synth();
     synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
     mix();
-    if (calibrated === null) controls.showOffset(1000 * latency());
+    if (inputOffset.milliseconds === null) controls.showOffset(1000 * latency());
   }
   void synth.wake();
   return synth;
@@ -199,21 +202,14 @@ addEventListener("pagehide", () => take && void keep(take.recording()));
 
 // --- how late the player is ----------------------------------------------------------------------
 
-/** Milliseconds, measured or set by the player; null leaves it to the browser. */
-let calibrated = storedOffset();
-
-function storedOffset(): number | null {
-  const stored = localStorage.getItem("gapt.offset");
-  return stored === null ? null : Number(stored);
-}
+const inputOffset = new InputOffset();
 
 function latency(): number {
-  return calibrated === null ? synth?.audio.outputLatency || 0 : calibrated / 1000;
+  return inputOffset.of(synth?.audio);
 }
 
 function setOffset(milliseconds: number): void {
-  calibrated = milliseconds;
-  localStorage.setItem("gapt.offset", String(milliseconds));
+  inputOffset.set(milliseconds);
   controls.showOffset(milliseconds);
 }
 
@@ -222,7 +218,7 @@ const calibration = new CalibrationDialog((seconds) => {
   const frame = 60 / controls.tempo.valueAsNumber / FRAMES_PER_BEAT;
   // A quarter of a frame can be made up for at any setting; more must be planned.
   const needed = 1 + Math.ceil(Math.max(0, seconds / frame - 0.25));
-  const measured = `${calibrated} ms.`;
+  const measured = `${inputOffset.milliseconds} ms.`;
   if (needed <= Number(controls.commit.value)) return `${measured} Your notes are heard as so much earlier.`;
   const enough = [...controls.commit.options].find((option) => Number(option.value) >= needed);
   controls.commit.value = (enough ?? controls.commit.options[controls.commit.length - 1]!).value;
@@ -237,7 +233,7 @@ controls.calibrate.addEventListener("click", () => {
   calibration.open(sound());
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
-if (calibrated !== null) controls.showOffset(calibrated);
+if (inputOffset.milliseconds !== null) controls.showOffset(inputOffset.milliseconds);
 
 // --- controls ------------------------------------------------------------------------------------
 
@@ -320,39 +316,19 @@ void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined)
 
 // --- the two clocks that drive it ----------------------------------------------------------------
 
-/**
- * The music comes first: while ticks come late, the stage is painted ever less often, in the end
- * four times a second; when they have been on time for a while, more often again.
- */
-const LATE_TICK_MS = 20;
-const SOME_TIME_MS = 1000;
-const A_WHILE_MS = 4000;
-const BUSY_PAINT_MS = [0, 60, 120, 250];
-let tickedAt = Infinity;
-let lateAt = -Infinity;
-let changedAt = -Infinity;
-let busy = 0;
-
-function payHeed(now: number): void {
-  if (now - tickedAt > LATE_TICK_MS) lateAt = now;
-  tickedAt = now;
-  if (now === lateAt && busy < BUSY_PAINT_MS.length - 1 && now - changedAt > SOME_TIME_MS) busy++;
-  else if (busy && now - Math.max(lateAt, changedAt) > A_WHILE_MS) busy--;
-  else return;
-  changedAt = now;
-}
-
+const pace = new Pace();
 startTicker(() => {
-  payHeed(performance.now());
+  pace.tick(performance.now());
   take?.tick();
   replay?.tick();
   if (replay?.over) stop();
   calibration.tick();
 });
 
+const timing = new Timing();
 let read = -Infinity;
 function paint(now: number): void {
-  const pause = BUSY_PAINT_MS[busy]!;
+  const { pause } = pace;
   if (pause) setTimeout(() => requestAnimationFrame(paint), pause);
   else requestAnimationFrame(paint);
   const playing = take ?? replay;
@@ -361,33 +337,14 @@ function paint(now: number): void {
     read = now;
     const told = take.ledger.frames.filter(({ melody }) => melody !== null);
     stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
-    showTiming(take);
-    keepInTime(take);
+    timing.show(take, connection.latency);
+    if (timing.failed(take)) fixMore();
   }
 }
 requestAnimationFrame(paint);
 
-const timing = element("timing");
-function showTiming({ ledger }: Take): void {
-  const { late, alone, margin } = ledger;
-  const ms = Math.round(1000 * (margin ?? 0));
-  const parts = [`late ${late}`];
-  if (alone) parts.push(`alone ${alone}`);
-  if (margin !== null) parts.push(ms < 0 ? `${-ms} ms behind` : `${ms} ms to spare`);
-  if (connection.latency !== null) parts.push(`link ${connection.latency.toFixed(1)} ms`);
-  timing.textContent = parts.join(" · ");
-  timing.classList.toggle("late", late > 0);
-}
-
 /** When chords come late again and again, more of the plan is fixed: a little later beats never. */
-const LATE_TOO_OFTEN = 4;
-let lateAtLastBar = { take: null as Take | null, late: 0, bar: 0 };
-function keepInTime(playing: Take): void {
-  const bar = Math.floor(playing.position() / framesPerBar(playing.beatsPerBar));
-  const { take: same, late, bar: before } = lateAtLastBar;
-  if (playing === same && bar === before) return;
-  lateAtLastBar = { take: playing, late: playing.ledger.late, bar };
-  if (playing !== same || playing.ledger.late - late < LATE_TOO_OFTEN) return;
+function fixMore(): void {
   const more = controls.commit.options[controls.commit.selectedIndex + 1];
   if (!more) return;
   controls.commit.value = more.value; // not kept: another day the machine may be faster

@@ -1,0 +1,25 @@
+/**
+ * How late the player's notes come: as measured or set by the player, which the browser keeps, or
+ * else as the browser says of its loudspeaker.
+ */
+const KEY = "gapt.offset";
+export class InputOffset {
+    /** Null leaves it to the browser. */
+    chosen;
+    constructor() {
+        const stored = localStorage.getItem(KEY);
+        this.chosen = stored === null ? null : Number(stored);
+    }
+    /** In milliseconds, if the player has chosen it. */
+    get milliseconds() {
+        return this.chosen;
+    }
+    set(milliseconds) {
+        this.chosen = milliseconds;
+        localStorage.setItem(KEY, String(milliseconds));
+    }
+    /** In seconds. */
+    of(audio) {
+        return this.chosen === null ? audio?.outputLatency || 0 : this.chosen / 1000;
+    }
+}

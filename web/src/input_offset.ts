@@ -1,0 +1,31 @@
+/**
+ * How late the player's notes come: as measured or set by the player, which the browser keeps, or
+ * else as the browser says of its loudspeaker.
+ */
+
+const KEY = "gapt.offset";
+
+export class InputOffset {
+  /** Null leaves it to the browser. */
+  private chosen: number | null;
+
+  constructor() {
+    const stored = localStorage.getItem(KEY);
+    this.chosen = stored === null ? null : Number(stored);
+  }
+
+  /** In milliseconds, if the player has chosen it. */
+  get milliseconds(): number | null {
+    return this.chosen;
+  }
+
+  set(milliseconds: number): void {
+    this.chosen = milliseconds;
+    localStorage.setItem(KEY, String(milliseconds));
+  }
+
+  /** In seconds. */
+  of(audio: AudioContext | undefined): number {
+    return this.chosen === null ? audio?.outputLatency || 0 : this.chosen / 1000;
+  }
+}
