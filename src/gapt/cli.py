@@ -232,7 +232,7 @@ def _reproduce(
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")],
     systems: Annotated[
         str, typer.Option(help="Post-trained systems, separated by commas; or all.")
-    ] = "realchords,gapt-no-adv,gapt",
+    ] = "realchords,gapt-no-adv,gapt,gapt-following",
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
     scenario: Annotated[

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gapt.corpora.store import Corpus
+from gapt.errors import UserError
 from gapt.training import reproduce as module
 from gapt.training.reproduce import reproduce, stages, steps_done
 
@@ -25,7 +26,7 @@ def short(monkeypatch):
 
 def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     options = {
-        "systems": ["gapt-no-adv", "gapt"], "seeds": [0, 1], "splits": ["test"],
+        "systems": ["gapt-following", "gapt"], "seeds": [0, 1], "splits": ["test"],
         "scenarios": ["cold"], "songs": 2,
     }  # fmt: skip
     out, corpus = tmp_path / "study", Corpus.load(tunes)
@@ -33,11 +34,11 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     runs = ["mle", "anchor", *(f"judges/{kind}-{rhythm}{seed}"
             for kind in ("contrastive", "discriminative")
             for rhythm in ("", "rhythm-") for seed in (0, 1))]  # fmt: skip
-    runs += ["gapt-no-adv-0", "gapt-no-adv-1", "gapt-0", "gapt-1"]
+    runs += ["gapt-0", "gapt-1", "gapt-following-0", "gapt-following-1"]
     assert all(steps_done(out / run) == 3 for run in runs)
     rows = json.loads((out / "evaluation" / "results.json").read_text())["rows"]
     assert {row["system"] for row in rows} == {
-        "ground-truth", "late", "anchor", "mle", "gapt-no-adv", "gapt"
+        "ground-truth", "late", "anchor", "mle", "gapt", "gapt-following"
     }  # fmt: skip
 
     # A run that was cut off before its first checkpoint is made again, the others are not.
@@ -52,9 +53,16 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
 def test_every_run_starts_from_what_was_made_before_it(tmp_path):
     for preset in ("tiny", "small", "paper"):
         made = set()
-        for run in stages(preset, tmp_path, module.SYSTEMS, [0]):
+        for run in stages(preset, tmp_path, module.SYSTEMS[::-1], [0, 1]):
             for needed in ("start", "anchor", "judges"):
                 path = getattr(run.recipe, needed, None)
                 assert path is None or any(str(tmp_path / name).startswith(path) for name in made)
             made.add(run.name)
-        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0]))
+        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0, 1]))
+
+
+def test_a_system_goes_on_from_the_run_of_its_own_seed(tmp_path):
+    runs = {run.name: run for run in stages("small", tmp_path, ["gapt-following", "gapt"], [0, 1])}
+    assert runs["gapt-following-1"].recipe.start == str(tmp_path / "gapt-1")
+    with pytest.raises(UserError, match="gapt-following goes on from gapt"):
+        stages("small", tmp_path, ["gapt-following"], [0])

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gapt.corpora.store import Corpus
+from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate
 from gapt.models.checkpoint import load
 from gapt.training.judge import train_contrastive, train_discriminative
@@ -31,8 +32,8 @@ from gapt.training.recipes import (
     load_recipe,
 )
 
-SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-dy", "grpo", "grpo-adv")
-"""The post-trained systems, the most telling ones first."""
+SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-dy", "grpo", "grpo-adv")
+"""The post-trained systems, the most telling first; what goes on from another, after it."""
 
 
 class Stage(NamedTuple):
@@ -44,7 +45,11 @@ class Stage(NamedTuple):
 
 
 def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int]) -> list[Stage]:
-    """All runs of a reproduction into `out`, each after those that it starts from."""
+    """All runs of a reproduction into `out`, each after those that it starts from.
+
+    Raises:
+        UserError: a system goes on from one that is not among `systems`.
+    """
 
     def stage(
         name: str,
@@ -68,11 +73,16 @@ def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int])
         ):
             for judge in (kind, f"{kind}-rhythm"):
                 runs.append(stage(f"judges/{judge}-{seed}", judge, presets, train, seed=seed))
-    for system in systems:
+    for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
             run = stage(f"{system}-{seed}", f"rl/{system}", POST_TRAINING_RECIPES, post_train)
+            start = Path(run.recipe.start).name
+            if start in SYSTEMS:
+                if start not in systems:
+                    raise UserError(f"{system} goes on from {start}: --systems must name both")
+                start = f"{start}-{seed}"
             paths = {
-                "start": str(out / run.recipe.start),
+                "start": str(out / start),
                 "anchor": str(out / "anchor"),
                 "judges": str(out / "judges"),
             }
