@@ -111,12 +111,23 @@ def _jam(
         typer.Option(help="Without a page: keep to the MIDI clock that comes in, or to ours."),
     ] = Clock.internal,
     bpm: Annotated[float, typer.Option(min=20, max=400, help="Of our own clock.")] = 120,
+    listen: Annotated[
+        int, typer.Option(min=0, help="Without a page: beats to hear before the first chord.")
+    ] = 4,
 ) -> None:
     """Play a melody; the model plays the chords. In the browser, or from MIDI port to MIDI port."""
     if midi_in is not None and midi_out is not None:
         from gapt.live.duet import play
 
-        play(midi_in, midi_out, clock.value, bpm, model, temperature)
+        play(
+            midi_in,
+            midi_out,
+            clock=clock.value,
+            bpm=bpm,
+            model=model,
+            temperature=temperature,
+            listen=listen,
+        )
         return
     if midi_in is not None or midi_out is not None:
         raise UserError("--midi-in and --midi-out go together; 'gapt ports' lists the ports")
@@ -151,6 +162,9 @@ def _accompany(
         float,
         typer.Option(min=0, max=2, help="How adventurous the chords are; 0: the likeliest ones."),
     ] = 1.0,
+    listen: Annotated[
+        int, typer.Option(min=0, help="Beats of the melody to hear before the first chord.")
+    ] = 4,
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed plays the same chords.")
     ] = None,
@@ -160,7 +174,14 @@ def _accompany(
     from gapt.live.accompany import accompany_file
 
     accompany_file(
-        melody, out, model=model, track=track, temperature=temperature, seed=seed, report=report
+        melody,
+        out,
+        model=model,
+        track=track,
+        temperature=temperature,
+        listen=listen,
+        seed=seed,
+        report=report,
     )
 
 

@@ -129,7 +129,9 @@ def test_the_command(tmp_path, model):
     assert "seed 3" in done.stdout
     assert "harmony 0." in done.stdout
     said = json.loads((tmp_path / "r.json").read_text())
-    assert said["chords"] == report(source, tmp_path, model, seed=3)["chords"]
+    assert said["chords"] == report(source, tmp_path, model, seed=3, listen=4)["chords"]
+    assert said["chords"][:16] == [None] * 16, "it listens before it plays"
+    assert said["chords"][16] is not None
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "in.mid", "out.mid", "r.json", "report.json",
     ]  # fmt: skip

@@ -27,7 +27,7 @@ from gapt.files import replacing
 from gapt.live.accompanist import Accompanist
 from gapt.live.models import DEFAULT_MODEL
 from gapt.music.chords import lead_sheet_name
-from gapt.music.frames import CHORDS, encode
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, encode
 from gapt.music.leadsheet import LeadSheet
 from gapt.music.midi import MelodyFile, read_melody, write
 
@@ -104,6 +104,7 @@ def accompany_file(
     model: str | None = None,
     track: int | None = None,
     temperature: float = 1.0,
+    listen: int = 0,
     seed: int | None = None,
     report: Path | None = None,
 ) -> None:
@@ -115,6 +116,7 @@ def accompany_file(
         model: a shipped model's name or an exported model's path.
         track: the melody's track, from 1; chosen by `read_melody` if None.
         temperature: of the sampling, 0 to 2; 0 always plays the likeliest chord.
+        listen: beats of the melody that are heard before the first chord.
         seed: the same seed plays the same chords; drawn, and told, if None.
         report: where to write a JSON report; see docs/accompany.md.
 
@@ -127,18 +129,20 @@ def accompany_file(
     melody = read_melody(source, track)
     model = model or DEFAULT_MODEL
     seed = secrets.randbelow(2**32) if seed is None else seed
-    accompanist = Accompanist.load(model, temperature=temperature, seed=seed)
+    accompanist = Accompanist.load(
+        model, temperature=temperature, seed=seed, listen=listen * FRAMES_PER_BEAT
+    )
     played = accompany(melody, accompanist)
     measures = played.measures()
     write(out, melody, played.chords)
     if report is not None:
-        about = {"model": model, "temperature": temperature, "seed": seed}
+        about = {"model": model, "temperature": temperature, "listen": listen, "seed": seed}
         content = {**about, "frames": len(played.chords), **measures, "chords": played.names}
         with replacing(report) as temporary:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"{out}: {melody.bars} bars, the melody from {melody.source}")
     print(_summary(played.names, measures))
-    print(f"model {model}, temperature {temperature:g}, seed {seed}")
+    print(f"model {model}, temperature {temperature:g}, listening {listen} beats, seed {seed}")
 
 
 def _summary(names: list[str | None], measures: dict) -> str:

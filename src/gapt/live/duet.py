@@ -110,7 +110,14 @@ class Duet:
 
 
 def play(
-    midi_in: str, midi_out: str, clock: str, bpm: float, model: str | None, temperature: float
+    midi_in: str,
+    midi_out: str,
+    *,
+    clock: str,
+    bpm: float,
+    model: str | None,
+    temperature: float,
+    listen: int,
 ) -> None:
     """Play with the notes of one port, chords to another, until interrupted.
 
@@ -121,6 +128,7 @@ def play(
         bpm: of the internal clock.
         model: a shipped model's name or an exported model's path.
         temperature: of the sampling.
+        listen: beats that are heard before the first chord.
 
     Raises:
         UserError: any of these cannot be used.
@@ -128,7 +136,7 @@ def play(
     policy = load_model(resolve_model(model or DEFAULT_MODEL))
 
     def begin() -> Accompanist:
-        accompanist = Accompanist(policy, temperature=temperature)
+        accompanist = Accompanist(policy, temperature=temperature, listen=listen * FRAMES_PER_BEAT)
         accompanist.think()
         return accompanist
 
