@@ -40,6 +40,9 @@ PLAY = Play(
         ("distinct_chords", 2),
         ("pitch_classes_per_chord", (3 + 3 + 4) / 3),
         ("changes_per_bar", 3 / 4),
+        # Songs 1 and 2: of 16 and 8 frames over a fitting C one is left; of 15 over G7 none.
+        ("moves_when_fitting", 1 / 24),
+        ("moves_when_clashing", 0 / 15),
         ("silent_share", 1 / 4),
         ("duration_entropy", 0),
     ],
@@ -70,6 +73,16 @@ def test_a_silent_player_scores_nothing_and_is_seen_to_be_silent():
 def test_songs_without_a_melody_do_not_count_as_misses():
     mute = PLAY._replace(melody=PLAY.melody * np.array([[1], [0]]))
     assert MEASURES["harmony"].of(mute) == 0.5
+
+
+def test_who_listens_moves_when_it_clashes():
+    # G7 clashes with the C and is left for C, which is struck again (no move) and then kept.
+    melody = np.array([notes(72, 8)])
+    chords = np.array([[*bar(G7)[:2], *bar(C)[:3], *bar(C)[:3]]])
+    play = Play(melody, chords, np.ones_like(chords, dtype=bool))
+    assert MEASURES["moves_when_clashing"].of(play) == 1 / 2
+    assert MEASURES["moves_when_fitting"].of(play) == 0
+    assert np.isnan(MEASURES["moves_when_clashing"].of(play._replace(chords=chords * 0)))
 
 
 def test_durations_by_hand():

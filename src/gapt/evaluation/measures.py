@@ -7,6 +7,7 @@ statistics, and a function of that sum, so a bootstrap over songs is one matrix 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -163,6 +164,14 @@ def _onset_statistics(play: Play) -> np.ndarray:
     return _counts(onsets, play.real / _FRAMES_PER_BAR)
 
 
+def _move_statistics(play: Play, *, fitting: bool) -> np.ndarray:
+    here, later = Play(*(part[:, :-1] for part in play)), Play(*(part[:, 1:] for part in play))
+    both = MELODY.sounds(here.melody) & CHORDS.sounds(here.chords) & later.real
+    counted = both & (in_chord(here.melody, here.chords) == fitting)
+    another = CHORDS.symbol(later.chords) != CHORDS.symbol(here.chords)
+    return _counts(counted & another & CHORDS.is_on(later.chords), counted)
+
+
 def chord_counts(play: Play) -> np.ndarray:
     """How many frames each chord sounds in each song, [S, NUM_CHORDS]."""
     songs = np.arange(len(play.chords))[:, None] * CHORDS.symbols
@@ -234,6 +243,8 @@ MEASURES: dict[str, Measure] = {
     "distinct_chords": Measure(chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
     "pitch_classes_per_chord": Measure(_density_statistics, ratio),
     "changes_per_bar": Measure(_onset_statistics, ratio),
+    "moves_when_fitting": Measure(partial(_move_statistics, fitting=True), ratio),
+    "moves_when_clashing": Measure(partial(_move_statistics, fitting=False), ratio),
     "silent_share": Measure(_silent_statistics, ratio),
     "duration_entropy": Measure(duration_counts, _entropy),
 }
@@ -246,6 +257,8 @@ chord_entropy: of the chords' shares of the sounding frames, in nats.
 distinct_chords: how many chords of the vocabulary sound at all.
 pitch_classes_per_chord: mean over the sounding frames; dense chords inflate harmony.
 changes_per_bar: chord onsets in 16 frames.
+moves_when_fitting, moves_when_clashing: of the frames whose note the chord holds, or does not hold,
+    the share after which another chord is struck: who listens moves sooner when it clashes.
 silent_share: frames without a chord.
 duration_entropy: of the chords' durations in frames, in nats: rhythmic diversity.
 
