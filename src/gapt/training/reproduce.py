@@ -32,7 +32,10 @@ from gapt.training.recipes import (
     load_recipe,
 )
 
-SYSTEMS = ("realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-dy", "grpo", "grpo-adv")
+SYSTEMS = (
+    "realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-following-no-adv", "gapt-dy",
+    "grpo", "grpo-adv",
+)  # fmt: skip
 """The post-trained systems, the most telling first; what goes on from another, after it."""
 
 
