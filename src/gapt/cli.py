@@ -198,6 +198,7 @@ class Stage(StrEnum):
     anchor = "anchor"
     contrastive = "contrastive"
     discriminative = "discriminative"
+    generative = "generative"
     rl = "rl"
 
 
@@ -216,7 +217,7 @@ def _train(
 
     policy: the online chord policy, by maximum likelihood.
     anchor: the offline anchor, which sees the whole melody.
-    contrastive, discriminative: the judges of coherence.
+    contrastive, discriminative, generative: the judges of coherence.
     rl: post-training by reinforcement learning, with GAPT's adversary or without.
     """
     import msgspec
@@ -229,6 +230,7 @@ def _train(
         Stage.anchor: (recipes.ANCHOR_RECIPES, pretrain.train_anchor),
         Stage.contrastive: (recipes.CONTRASTIVE_RECIPES, judge.train_contrastive),
         Stage.discriminative: (recipes.DISCRIMINATIVE_RECIPES, judge.train_discriminative),
+        Stage.generative: (recipes.GENERATIVE_RECIPES, judge.train_generative),
         Stage.rl: (recipes.POST_TRAINING_RECIPES, post.post_train),
     }
     presets, run = stages[stage]

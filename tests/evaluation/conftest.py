@@ -6,7 +6,7 @@ import torch
 
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge, JudgeConfig
 from gapt.models.policy import Policy
 from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 
@@ -30,6 +30,7 @@ def networks(tmp_path_factory, policy):
         "judges/contrastive-rhythm-0": ContrastiveJudge(rhythm),
         "judges/discriminative-0": DiscriminativeJudge(config),
         "judges/discriminative-rhythm-0": DiscriminativeJudge(rhythm),
+        "judges/generative-0": GenerativeJudge(config),
     }
     for name, network in made.items():
         kind = name.rpartition("/")[2].partition("-")[0]

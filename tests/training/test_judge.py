@@ -10,13 +10,15 @@ import torch
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.models.checkpoint import load_contrastive, load_discriminative
+from gapt.models.checkpoint import load_contrastive, load_discriminative, load_generative
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.judge import (
     ContrastiveTask,
     DiscriminativeTask,
+    GenerativeTask,
     train_contrastive,
     train_discriminative,
+    train_generative,
 )
 from gapt.training.recipes import CONTRASTIVE_RECIPES
 
@@ -55,6 +57,39 @@ def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
         strange = judge.score(melody, chords.roll(1, dims=0), real)
         torch.testing.assert_close(own, judge(melody, chords, real).sigmoid().mean(1))
     assert own.mean() > strange.mean() + 0.15
+
+
+def test_the_generative_judge_learns_which_notes_go_with_the_chords(tunes, tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, steps=200)
+    corpus = Corpus.load(tunes)
+    train_generative(recipe, corpus, tmp_path / "run")
+    judge = load_generative(tmp_path / "run" / "last.safetensors")
+    batch = GenerativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
+    melody, chords, real = map(torch.from_numpy, batch)
+    with torch.no_grad():
+        torch.testing.assert_close(judge(chords, real).exp().sum(-1), torch.ones(chords.shape))
+        own = judge.score(melody, chords, real)
+        strange = judge.score(melody, chords.roll(1, dims=0), real)
+    assert own.mean() > 2, "twice as good as chance"
+    assert own.mean() > strange.mean() + 0.5
+
+
+def test_a_generative_judge_s_loss_is_that_of_the_frames_with_a_note(tunes):
+    task = GenerativeTask(RECIPE, Corpus.load(tunes))
+    melody = torch.tensor([[MELODY.on(60), MELODY.hold(60), 0, MELODY.on(62)]])
+    real = torch.tensor([[True, True, True, False]])
+    p_c, p_d = 0.5, 0.25
+
+    def network(chords, real):
+        log_p = torch.full((1, 4, 12), -9.0)
+        log_p[..., 0], log_p[..., 2] = math.log(p_c), math.log(p_d)
+        return log_p
+
+    loss, logged = task.loss(network, [melody, torch.zeros_like(melody), real], 3.0)
+    assert float(loss) == pytest.approx(2 * math.log(2) / 3)
+    assert float(logged["accuracy"]) == 1
+    with pytest.raises(UserError, match="cannot say rhythm: true"):
+        GenerativeTask(msgspec.structs.replace(RECIPE, rhythm=True), Corpus.load(tunes))
 
 
 def test_mixed_chords_are_valid_and_labelled_where_they_are_the_song_s_own(tunes):

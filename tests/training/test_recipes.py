@@ -7,6 +7,7 @@ from gapt.training.recipes import (
     ANCHOR_RECIPES,
     CONTRASTIVE_RECIPES,
     DISCRIMINATIVE_RECIPES,
+    GENERATIVE_RECIPES,
     POLICY_RECIPES,
     POST_TRAINING_RECIPES,
     RECIPES,
@@ -25,6 +26,7 @@ PRESETS = {
     "anchor": ANCHOR_RECIPES,
     "contrastive": CONTRASTIVE_RECIPES,
     "discriminative": DISCRIMINATIVE_RECIPES,
+    "generative": GENERATIVE_RECIPES,
 }
 
 

@@ -34,6 +34,7 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     runs = ["mle", "anchor", *(f"judges/{kind}-{rhythm}{seed}"
             for kind in ("contrastive", "discriminative")
             for rhythm in ("", "rhythm-") for seed in (0, 1))]  # fmt: skip
+    runs += ["judges/generative-0", "judges/generative-1"]
     runs += ["gapt-0", "gapt-1", "gapt-following-0", "gapt-following-1"]
     assert all(steps_done(out / run) == 3 for run in runs)
     rows = json.loads((out / "evaluation" / "results.json").read_text())["rows"]

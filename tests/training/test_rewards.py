@@ -7,8 +7,15 @@ import torch
 
 from gapt.errors import UserError
 from gapt.evaluation.measures import in_chord
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator, JudgeConfig
+from gapt.models.judges import (
+    ContrastiveJudge,
+    DiscriminativeJudge,
+    Discriminator,
+    GenerativeJudge,
+    JudgeConfig,
+)
 from gapt.models.presets import JUDGE_PRESETS
+from gapt.music.chords import CHORD_TONES, nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.recipes import Ensemble
 from gapt.training.rewards import Adversarial, Coherence, Rules
@@ -80,6 +87,12 @@ def judges():
     }
 
 
+@pytest.fixture(scope="module")
+def generative():
+    torch.manual_seed(0)
+    return GenerativeJudge(JudgeConfig(transformer=JUDGE_PRESETS["tiny"])).eval()
+
+
 def varied(frames=24):
     torch.manual_seed(3)
     chords = torch.randint(0, CHORDS.num_states, (5, frames))
@@ -89,9 +102,9 @@ def varied(frames=24):
 
 
 @torch.no_grad()
-def test_scores_told_by_frame_add_up_to_the_score(judges):
+def test_scores_told_by_frame_add_up_to_the_score(judges, generative):
     played = varied()
-    for judge in judges.values():
+    for judge in [*judges.values(), generative]:
         for part in (CHORDS, MELODY):
             credit = judge.credit(*played[:3], part)
             torch.testing.assert_close(credit.sum(1), judge.score(*played[:3]))
@@ -109,6 +122,20 @@ def test_coherence_is_worth_eight_judges_and_either_placement_gives_the_same_sum
         torch.testing.assert_close(at_the_end[name].sum(1), score)
         last = at_the_end[name].gather(1, torch.tensor([[23], [23], [9], [0], [16]])).squeeze(1)
         torch.testing.assert_close(last, score)
+
+
+@torch.no_grad()
+def test_a_judge_without_weight_is_not_asked(judges, generative):
+    played, everybody = varied(), {**judges, "generative-0": generative}
+
+    def parts(**weights):
+        ensemble = Ensemble(**weights)
+        return Coherence(everybody, ensemble, 1.0, part=CHORDS, by_frame=True).parts(played)
+
+    assert set(parts()) == set(judges), "as published there is no generative judge"
+    alone = parts(contrastive=0, discriminative=0, generative=2)
+    assert set(alone) == {"generative-0"}
+    torch.testing.assert_close(alone["generative-0"].sum(1), 8 * generative.score(*played[:3]))
 
 
 @torch.no_grad()
@@ -151,6 +178,36 @@ def test_contrast_takes_off_what_the_same_chords_would_earn_in_other_bars():
     assert earned(played) == pytest.approx([1, odd, 0, odd, 0, odd], abs=1e-6)
     anywhere = played._replace(melody=torch.full_like(played.melody, MELODY.on(62)))
     assert earned(anywhere) == pytest.approx([0.5] * 6), "what fits everything earns little"
+
+
+class Theorist(GenerativeJudge):
+    """Expects the tones of the chord, all alike, and nothing else."""
+
+    def forward(self, chords, real):
+        tones = torch.tensor(CHORD_TONES)[CHORDS.symbol(chords)].float()
+        return (tones / tones.sum(-1, keepdim=True)).log()
+
+
+def test_a_generative_judge_pays_for_the_note_that_the_chord_lets_one_expect():
+    theorist = Theorist(JudgeConfig(transformer=JUDGE_PRESETS["tiny"]))
+    triad, seventh, c = (CHORDS.on(nearest(parse_lead_sheet(x))[0]) for x in ("G", "G7", "C"))
+    melody = torch.tensor([[MELODY.on(62), MELODY.hold(62), MELODY.on(60), 0]])  # D D C, a rest
+    everywhere = torch.ones(1, 4, dtype=torch.bool)
+
+    def earned(chords, real=everywhere, **options):
+        return theorist.credit(melody, torch.tensor([chords]), real, **options)[0].tolist()
+
+    # Of three tones each is expected four times as much as by chance, of four three times.
+    assert earned([triad] * 4) == pytest.approx([1, 1, 0, 0.25])
+    assert earned([seventh] * 4) == pytest.approx([0.75, 0.75, 0, 0.25])
+    half = torch.tensor([[True, True, False, False]])
+    assert earned([triad] * 4, real=half) == pytest.approx([2, 2, 0, 0])
+    # C holds the C and not the D: at any time D is worth (4 + 0 + 0 + 4) / 4 = 2, and so is C.
+    both = [triad, c, c, triad]
+    assert earned(both) == pytest.approx([1, 0, 1, 0.25])
+    assert earned(both, contrast=0.5) == pytest.approx([0.75, -0.25, 0.75, 0.125])
+    # One chord for ever is worth nothing more than that.
+    assert earned([triad] * 4, contrast=1.0) == pytest.approx([0] * 4)
 
 
 @torch.no_grad()

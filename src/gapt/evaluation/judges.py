@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gapt.corpora.store import Corpus
@@ -25,7 +26,7 @@ from gapt.evaluation.judging import classification, retrieval
 from gapt.evaluation.plots import falling_scores
 from gapt.files import replacing
 from gapt.models.checkpoint import Judge, find_judges, load_judges
-from gapt.models.judges import ContrastiveJudge
+from gapt.models.judges import PITCH_CLASSES, ContrastiveJudge, GenerativeJudge, heard
 from gapt.music.frames import MAX_TRANSPOSITION
 from gapt.training.batches import Batch, spread, stack, transpose
 
@@ -55,8 +56,9 @@ def examine(folder: Path, corpus: Corpus, out: Path, *, split: str, songs: int) 
     """Examine the judges of a folder; write `judges.json`, `judges.md` and `judges.png` to `out`.
 
     The songs are those of at least 256 frames, evenly spaced through the split, and a window is a
-    song's beginning. Contrastive judges choose among the chords of all songs; discriminative ones
-    tell each song's chords from those of the next, one false pair to each true one. In random keys
+    song's beginning. Contrastive and generative judges choose among the chords of all songs;
+    discriminative ones tell each song's chords from those of the next, one false pair to each true
+    one. In random keys
     each song is transposed by itself, both parts alike.
 
     Raises:
@@ -104,15 +106,19 @@ def _skill(judge: Judge, batch: Batch) -> dict[str, float]:
     if isinstance(judge, ContrastiveJudge):
         melodies = _in_groups(judge.embed_melody, melody, real)
         return retrieval(melodies @ _in_groups(judge.embed_chords, chords, real).T)
+    if isinstance(judge, GenerativeJudge):
+        notes = F.one_hot(heard(melody), PITCH_CLASSES + 1).float()
+        worth = _in_groups(judge.worth, chords, real)
+        return retrieval(torch.einsum("mtp,ctp->mc", notes, worth))
     others = chords.roll(1, dims=0)
     return classification(
         _in_groups(judge.score, melody, chords, real), _in_groups(judge.score, melody, others, real)
     )
 
 
-def _in_groups(heard: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def _in_groups(listen: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     groups = [slice(first, first + _GROUP) for first in range(0, len(inputs[0]), _GROUP)]
-    return torch.cat([heard(*(x[some] for x in inputs)) for some in groups])
+    return torch.cat([listen(*(x[some] for x in inputs)) for some in groups])
 
 
 @torch.no_grad()
@@ -125,8 +131,8 @@ def _curves(judges: Mapping[str, Judge], batch: Batch) -> list[Row]:
             scores = []
             for amount in amounts:
                 chords = spoil(batch.chords, amount, np.random.default_rng(_SEED))
-                heard = _in_groups(judge.score, melody, torch.from_numpy(chords), real)
-                scores.append(float(heard.mean()))
+                judged = _in_groups(judge.score, melody, torch.from_numpy(chords), real)
+                scores.append(float(judged.mean()))
             curves.append({"judge": name, "chords": what, "amounts": amounts, "scores": scores})
     return curves
 
@@ -142,6 +148,7 @@ def _report(rows: list[Row], curves: list[Row]) -> str:
             "contrastive",
             f"One of {songs} chord sequences is the melody's own, and the other way round.",
         ),
+        ("generative", "The same; there is none in the papers."),
         ("discriminative", "As many pairs of two songs as of one; chance has an F1 of 0.667."),
     ):
         lines: dict[tuple, dict[str, float]] = {}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.anchor import Anchor, AnchorConfig
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge, JudgeConfig
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
 from gapt.music.chords import VOCABULARY_ID
@@ -132,12 +132,18 @@ def load_discriminative(path: Path) -> DiscriminativeJudge:
     return load_model(path, "discriminative", DiscriminativeJudge, JudgeConfig)
 
 
-Judge = ContrastiveJudge | DiscriminativeJudge
+def load_generative(path: Path) -> GenerativeJudge:
+    """The generative judge at `path`; see `load_model`."""
+    return load_model(path, "generative", GenerativeJudge, JudgeConfig)
+
+
+Judge = ContrastiveJudge | DiscriminativeJudge | GenerativeJudge
 
 
 _JUDGE_LOADERS: dict[str, Callable[[Path], Judge]] = {
     "contrastive": load_contrastive,
     "discriminative": load_discriminative,
+    "generative": load_generative,
 }
 
 
@@ -145,7 +151,7 @@ def find_judges(folder: Path) -> dict[str, Path]:
     """The checkpoints of the judges in a folder by name, e.g. "contrastive-rhythm-0", in order.
 
     Each is a checkpoint `NAME.safetensors` or a run's folder `NAME`; the name begins with what it
-    is, "contrastive" or "discriminative". Other files are left alone.
+    is: "contrastive", "discriminative" or "generative". Other files are left alone.
 
     Raises:
         UserError: there are none.

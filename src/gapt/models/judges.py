@@ -1,10 +1,11 @@
 """The coherence reward models: how well chords and a melody belong together.
 
-After ReaLchords (arXiv 2506.14723, section 4.3) and GAPT (arXiv 2511.17879, appendix). Two views of
-the same question: the contrastive judge compares one vector of the melody with one of the chords
+After ReaLchords (arXiv 2506.14723, section 4.3) and GAPT (arXiv 2511.17879, appendix). Three views
+of the same question: the contrastive judge compares one vector of the melody with one of the chords
 (global harmony); the discriminative judge reads both together, frame by frame (temporal
-coherence). Their rhythm variants see onsets, holds and silence only. Judges see whole windows, both
-ways, and score a batch at once.
+coherence). Their rhythm variants see onsets, holds and silence only. The generative judge, which is
+ours, hears the chords alone and says which notes they let one expect. Judges see whole windows,
+both ways, and score a batch at once.
 
 A score of a whole window is a mean over its frames, or a function of one, so it can be told, frame
 by frame, where it comes from: `credit` returns the shares. They add up to the score.
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 from gapt.models.transformer import Transformer, TransformerConfig
 from gapt.models.voices import DegreeEmbedding, RhythmEmbedding, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice
+
+PITCH_CLASSES = 12
 
 
 class JudgeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +124,63 @@ class DiscriminativeJudge(nn.Module):
         """`score`, told by frame, which is that of both parts: float32 [B, T] that sums to it."""
         weights = real / real.sum(1, keepdim=True).clamp(min=1)
         return self(melody, chords, real).sigmoid() * weights
+
+
+class GenerativeJudge(nn.Module):
+    """Which notes the chords let one expect: an encoder of the chords, and twelve pitch classes.
+
+    Its score is the mean over frames of P(note | chords), in units of chance. Other chords of the
+    right key, and a note more in every chord, please judges who ask whether a pair is real; here
+    they do not pay, for what is expected of more notes is expected less of each.
+    """
+
+    def __init__(self, config: JudgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.transformer.dim
+        self.chord_embedding = VoiceEmbedding(CHORDS, dim)
+        self.encoder = Transformer(msgspec.structs.replace(config.transformer, causal=False))
+        self.out = nn.Linear(dim, PITCH_CLASSES)
+        # What a kind of chord makes of its degrees is the same in all keys.
+        self.degree = DegreeEmbedding(1)
+
+    def forward(self, chords: Tensor, real: Tensor) -> Tensor:
+        """Log-probabilities float32 [B, T, 12] of the note's pitch class; chord states [B, T]."""
+        hidden = self.encoder(self.chord_embedding(chords), real)
+        notes = MELODY.on(0) + torch.arange(PITCH_CLASSES, device=chords.device)
+        logits = self.out(hidden).float() + self.degree(notes, chords[..., None]).squeeze(-1)
+        return logits.log_softmax(-1)
+
+    def worth(self, chords: Tensor, real: Tensor) -> Tensor:
+        """What a note of each pitch class would score, and a rest, which scores 1: [B, T, 13]."""
+        return F.pad(PITCH_CLASSES * self(chords, real).exp(), (0, 1), value=1.0)
+
+    def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """The mean over frames of 12 P(note), [B]: of chords that tell nothing, 1."""
+        return self.credit(melody, chords, real).sum(1)
+
+    def credit(
+        self,
+        melody: Tensor,
+        chords: Tensor,
+        real: Tensor,
+        part: Voice = CHORDS,
+        *,
+        contrast: float = 0.0,
+    ) -> Tensor:
+        """`score`, told by frame, which is that of both parts: float32 [B, T] that sums to it.
+
+        Less `contrast` times what the same note would score at any time of the window.
+        """
+        weights = (real / real.sum(1, keepdim=True).clamp(min=1))[..., None]
+        worth = self.worth(chords, real)
+        worth = weights * (worth - contrast * (weights * worth).sum(1, keepdim=True))
+        return worth.gather(-1, heard(melody)[..., None]).squeeze(-1)
+
+
+def heard(melody: Tensor) -> Tensor:
+    """Pitch classes int64 of melody states, 12 where no note sounds."""
+    return torch.where(MELODY.sounds(melody), MELODY.symbol(melody) % PITCH_CLASSES, PITCH_CLASSES)
 
 
 class Discriminator(nn.Module):

@@ -1,8 +1,9 @@
 """Stage 3: the coherence reward models (method section 2.3).
 
 The contrastive judge learns to find each melody's chords among those of the batch, and each chords'
-melody; the discriminative judge to tell, frame by frame, a song's own chords from others. Songs of
-a batch are distinct, each in a random key of its own, and all windows have one length.
+melody; the discriminative judge to tell, frame by frame, a song's own chords from others; the
+generative judge which notes to expect of a song's chords. Songs of a batch are distinct, each in a
+random key of its own, and all windows have one length.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from torch import Tensor, nn
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
+from gapt.models.judges import (
+    PITCH_CLASSES,
+    ContrastiveJudge,
+    DiscriminativeJudge,
+    GenerativeJudge,
+    JudgeConfig,
+    heard,
+)
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
@@ -147,6 +155,40 @@ def _sounding(chords: Tensor) -> Tensor:
     return torch.where(CHORDS.sounds(chords), CHORDS.symbol(chords), -1)
 
 
+class GenerativeTask(_JudgeTask):
+    """The pitch class of the melody's note, in every frame that has one, from all of the chords.
+
+    Raises:
+        UserError: the recipe asks for rhythm only, of which a judge of pitches hears nothing.
+    """
+
+    name = "generative"
+
+    def __init__(self, recipe: JudgeRecipe, corpus: Corpus) -> None:
+        super().__init__(recipe, corpus)
+        if recipe.rhythm:
+            raise UserError("a generative judge expects notes: its recipe cannot say rhythm: true")
+        self.model = GenerativeJudge(self.config)
+
+    def loss(
+        self, model: nn.Module, batch: list[Tensor], frames: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The notes' negative log-likelihood in nats a frame, and how often the likeliest is it."""
+        melody, chords, real = batch
+        log_p, notes = model(chords, real).flatten(0, 1), heard(melody).flatten()
+        notes = torch.where(real.flatten(), notes, PITCH_CLASSES)
+        loss = F.nll_loss(log_p, notes, ignore_index=PITCH_CLASSES, reduction="sum") / frames
+        right = (log_p.argmax(-1) == notes)[notes < PITCH_CLASSES]
+        return loss, {"loss": loss, "accuracy": right.float().mean()}
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """The same of the held-out songs."""
+        batch = self._held_out(device)
+        _, measures = self.loss(model, batch, float(batch[-1].sum()))
+        return {name: float(value) for name, value in measures.items()}
+
+
 def train_contrastive(
     recipe: JudgeRecipe, corpus: Corpus, out: Path, *, resume: bool = False
 ) -> None:
@@ -159,3 +201,10 @@ def train_discriminative(
 ) -> None:
     """Train a discriminative judge likewise."""
     fit(DiscriminativeTask(recipe, corpus), recipe, out, resume=resume)
+
+
+def train_generative(
+    recipe: JudgeRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
+    """Train a generative judge likewise."""
+    fit(GenerativeTask(recipe, corpus), recipe, out, resume=resume)

@@ -122,12 +122,16 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Ensemble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much each kind of coherence judge counts, beside the others; as published, all alike."""
+    """How much each kind of coherence judge counts, beside the others.
+
+    As published all alike, and no generative one, which is ours.
+    """
 
     contrastive: float = 1.0
     discriminative: float = 1.0
     contrastive_rhythm: float = 1.0
     discriminative_rhythm: float = 1.0
+    generative: float = 0.0
 
 
 class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -257,6 +261,17 @@ DISCRIMINATIVE_RECIPES = {
         transformer=JUDGE_PRESETS["paper"], steps=3000, batch=128, learning_rate=1e-4
     ),
 }
+
+GENERATIVE_RECIPES = {
+    "tiny": _TINY_JUDGE,
+    "small": JudgeRecipe(
+        transformer=JUDGE_PRESETS["small"], steps=500, batch=64, learning_rate=1e-3
+    ),
+    "paper": JudgeRecipe(
+        transformer=JUDGE_PRESETS["paper"], steps=3000, batch=128, learning_rate=1e-4
+    ),
+}
+"""Not in the papers; at `paper` as the discriminative judge's."""
 
 POST_TRAINING_RECIPES = {
     "tiny": PostTrainingRecipe(

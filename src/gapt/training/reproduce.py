@@ -19,13 +19,14 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate
 from gapt.models.checkpoint import load
-from gapt.training.judge import train_contrastive, train_discriminative
+from gapt.training.judge import train_contrastive, train_discriminative, train_generative
 from gapt.training.post import post_train
 from gapt.training.pretrain import train_anchor, train_policy
 from gapt.training.recipes import (
     ANCHOR_RECIPES,
     CONTRASTIVE_RECIPES,
     DISCRIMINATIVE_RECIPES,
+    GENERATIVE_RECIPES,
     POLICY_RECIPES,
     POST_TRAINING_RECIPES,
     RECIPES,
@@ -70,12 +71,14 @@ def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int])
         runs.append(stage("recover", "policy-recover", POLICY_RECIPES, train_policy, start=mle))
     runs.append(stage("anchor", "anchor", ANCHOR_RECIPES, train_anchor))
     for seed in (0, 1):
-        for kind, presets, train in (
+        for judge, presets, train in (
+            ("generative", GENERATIVE_RECIPES, train_generative),
             ("discriminative", DISCRIMINATIVE_RECIPES, train_discriminative),
+            ("discriminative-rhythm", DISCRIMINATIVE_RECIPES, train_discriminative),
             ("contrastive", CONTRASTIVE_RECIPES, train_contrastive),
+            ("contrastive-rhythm", CONTRASTIVE_RECIPES, train_contrastive),
         ):
-            for judge in (kind, f"{kind}-rhythm"):
-                runs.append(stage(f"judges/{judge}-{seed}", judge, presets, train, seed=seed))
+            runs.append(stage(f"judges/{judge}-{seed}", judge, presets, train, seed=seed))
     for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
             run = stage(f"{system}-{seed}", f"rl/{system}", POST_TRAINING_RECIPES, post_train)

@@ -15,7 +15,12 @@ from torch import Tensor
 
 from gapt.errors import UserError
 from gapt.models.checkpoint import Judge
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, Discriminator
+from gapt.models.judges import (
+    ContrastiveJudge,
+    DiscriminativeJudge,
+    Discriminator,
+    GenerativeJudge,
+)
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
@@ -56,7 +61,8 @@ class Coherence(Reward):
 
     Contrast, ours too: chords in the right key, and dense ones, suit a melody at any time. So of
     what a discriminative judge says of a part, a share is taken off of what it says, on average, of
-    the same part against the other part of other bars. What is left is paid for following.
+    the same part against the other part of other bars; of what a generative judge says, a share of
+    what it says of the same note at other times. What is left is paid for following.
     """
 
     name = "coherence"
@@ -77,7 +83,7 @@ class Coherence(Reward):
         if sum(shares.values()) <= 0:
             raise UserError(f"the ensemble gives no weight to any of {', '.join(judges)}")
         self.scales = {
-            name: JUDGES * share / sum(shares.values()) for name, share in shares.items()
+            name: JUDGES * share / sum(shares.values()) for name, share in shares.items() if share
         }
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
@@ -90,7 +96,10 @@ class Coherence(Reward):
 
     def _credit(self, judge: Judge, play: Rollout) -> Tensor:
         """What one judge says, told by frame: float32 [B, T]."""
-        credit = judge.credit(play.melody, play.chords, play.real, self.part)
+        heard = play.melody, play.chords, play.real, self.part
+        if isinstance(judge, GenerativeJudge):
+            return judge.credit(*heard, contrast=self.contrast)
+        credit = judge.credit(*heard)
         if self.contrast and isinstance(judge, DiscriminativeJudge) and not judge.config.rhythm:
             elsewhere = [
                 judge.credit(later.melody, later.chords, later.real, self.part)
@@ -108,6 +117,8 @@ def _later(play: Rollout, part: Voice, bars: int) -> Rollout:
 
 
 def _weight(ensemble: Ensemble, judge: Judge) -> float:
+    if isinstance(judge, GenerativeJudge):
+        return ensemble.generative
     kind = "contrastive" if isinstance(judge, ContrastiveJudge) else "discriminative"
     return getattr(ensemble, f"{kind}_rhythm" if judge.config.rhythm else kind)
 
