@@ -41,6 +41,9 @@ def test_a_judge_of_harmony_is_told_from_one_of_nothing(pretrained, monkeypatch)
     assert stone.share == pytest.approx(0, abs=1e-6)
     assert ear.fit > 0.8  # short of 1 for frames without both, which fit leaves out
     assert 0 < ear.following < ear.fit
+    assert stone.played == stone.songs > 0
+    assert whole.played == pytest.approx(4 * (ear.played + stone.played)), "the scale of eight"
+    assert ear.songs > ear.played, "an untaught policy fits less than songs do"
     assert report([whole]).splitlines()[-1].startswith("| all | 1.00 | ")
 
 

@@ -1,7 +1,8 @@
 """`gapt credit`: what the coherence judges tell a policy, and whether that is which chords fit.
 
 A policy hears its rewards through the advantages. A judge's share of those is not its weight: what
-varies most is heard best. And what is heard need not be about the decision at hand.
+varies most is heard best. And what is heard need not be about the decision at hand. A judge that
+likes what a policy plays better than what songs have is being hacked, or soon will be.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ class Heard(NamedTuple):
         fit: the correlation of its advantages with those of a reward that is paid for the melody's
             note being in the chord.
         following: likewise, paid only for being in it more than the song's notes are on the whole.
+        played: what it gives the policy, the mean over songs; in the sum, as weighed.
+        songs: what it gives the songs' own chords.
     """
 
     judge: str
     share: float
     fit: float
     following: float
+    played: float
+    songs: float
 
 
 @torch.no_grad()
@@ -69,23 +74,33 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
         by_frame=recipe.credit == "frame",
         contrast=recipe.contrast,
     )
-    told = coherence.parts(play)
-    told = {**told, "all": torch.stack(list(told.values())).sum(0)}
+    own = Rollout(melody, chords, real, torch.zeros(real.shape))
+    told, told_of_own = (_with_sum(coherence.parts(x)) for x in (play, own))
     truths = _fit(play), _following(play), told["all"]
     fit, following, whole = (_advantages(x, play, recipe) for x in truths)
     heard = []
     for name, reward in told.items():
-        own = _advantages(reward, play, recipe)
-        share = float((own * whole).mean() / whole.square().mean())
-        heard.append(Heard(name, share, _correlation(own, fit), _correlation(own, following)))
+        gains = _advantages(reward, play, recipe)
+        share = float((gains * whole).mean() / whole.square().mean())
+        correlations = _correlation(gains, fit), _correlation(gains, following)
+        scale = coherence.scales.get(name, 1.0)
+        means = (float(x.sum(1).mean()) / scale for x in (reward, told_of_own[name]))
+        heard.append(Heard(name, share, *correlations, *means))
     return heard
 
 
 def report(heard: list[Heard]) -> str:
     """As a Markdown table."""
-    head = "| judge | share of the advantage | correlation with fit | with following |"
+    head = (
+        "| judge | share of the advantage | correlation with fit | with following "
+        "| gives the policy | the songs |"
+    )
     rows = (f"| {name} | {' | '.join(f'{x:.2f}' for x in figures)} |" for name, *figures in heard)
-    return "\n".join([head, "|---|---|---|---|", *rows])
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
+def _with_sum(told: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**told, "all": torch.stack(list(told.values())).sum(0)}
 
 
 def _fit(play: Rollout) -> Tensor:
