@@ -58,8 +58,7 @@ def examine(folder: Path, corpus: Corpus, out: Path, *, split: str, songs: int) 
     The songs are those of at least 256 frames, evenly spaced through the split, and a window is a
     song's beginning. Contrastive and generative judges choose among the chords of all songs;
     discriminative ones tell each song's chords from those of the next, one false pair to each true
-    one. In random keys
-    each song is transposed by itself, both parts alike.
+    one. In random keys each song is transposed by itself, both parts alike.
 
     Raises:
         UserError: no judges, or fewer than two such songs.
