@@ -287,14 +287,14 @@ def _export(
     run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Compute in 8 bits: plays large policies faster.")
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Play exactly as trained: not in 8 bits, but slower.")
     ] = False,
 ) -> None:
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(run, out, half=half, int8=int8)
+    write(run, out, half=half, float32=float32)
 
 
 JudgesFolder = Annotated[

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapt.live.accompanist import Accompanist, sample
+from gapt.live.accompanist import Accompanist
 from gapt.music.frames import CHORDS, HOLD, MELODY
 
 
@@ -77,19 +77,3 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
     with pytest.raises(ValueError, match="melody holds 62"):
         accompanist.step(MELODY.hold(62))
     assert accompanist.frame == 1
-
-
-def test_sampling_by_hand():
-    logits = np.log(np.array([0.5, 0.25, 0.25], dtype=np.float32))
-
-    def draw(temperature, *uniform):
-        rows = np.tile(logits, (len(uniform), 1))
-        return sample(rows, np.full(len(uniform), temperature), np.array(uniform)).tolist()
-
-    assert draw(1.0, 0.0, 0.49, 0.51, 0.74, 0.76, 0.999999) == [0, 0, 1, 1, 2, 2]
-    assert draw(0.0, 0.99) == [0]
-    # At half the temperature probabilities square: 4/6, 1/6, 1/6.
-    assert draw(0.5, 0.66, 0.67, 0.84) == [0, 1, 2]
-    # Each row by its own temperature; what is masked is never taken.
-    masked = np.array([[-np.inf, 0, 0], [0, 0, -np.inf]], dtype=np.float32)
-    assert sample(masked, np.array([1.0, 2.0]), np.array([0.0, 0.999])).tolist() == [1, 1]

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from gapt.live.context import ROWS, Context, Step, decide
+from gapt.live.context import Context, Step, decide
 from gapt.live.engine import Engine, Seat
 from gapt.live.models import load_model
 from gapt.live.protocol import VERSION, Hello, Melody, Plan, ProtocolError, Ready, Set, State
@@ -58,11 +58,11 @@ def hello(seed, **wishes):
 
 
 def test_sessions_in_a_crowd_play_what_they_play_alone(offer):
-    """Models, lookaheads, commitments and lengths mixed; twice as many as a bank has rows for."""
+    """Models, lookaheads, commitments and lengths mixed; twice as many as share a step."""
     models = list(offer.models)
     wishes = [
         {"model": models[seed % len(models)], "lookahead": 4 + seed % 9, "commit": 1 + seed % 3}
-        for seed in range(2 * ROWS)
+        for seed in range(16)
     ]
 
     async def crowd(seeds):
@@ -76,7 +76,7 @@ def test_sessions_in_a_crowd_play_what_they_play_alone(offer):
         )
         return dict(zip(seeds, played, strict=True))
 
-    together = asyncio.run(crowd(range(2 * ROWS)))
+    together = asyncio.run(crowd(range(16)))
     for seed in (0, 5, 11):
         assert asyncio.run(crowd([seed]))[seed] == together[seed]
 
@@ -130,7 +130,7 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
     async def play():
         engine = Engine(threads=1)
         bad, good = (Player(engine, Session(hello(seed), offer)) for seed in range(2))
-        bad.seat.session.accompanist._context.go_on = None  # it cannot remember
+        bad.seat.session.accompanist._context.write = None  # it cannot remember
         bad.seat.say = bad.said.put_nowait
         engine.join(bad.seat)
         with pytest.raises(ProtocolError, match="model failed") as failed:
@@ -142,47 +142,31 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
     assert "a model step failed" in caplog.text
 
 
-def test_a_bank_steps_those_who_ask_and_leaves_the_others_alone(model):
-    """Rows between them are computed, too, from whatever is there; nobody can tell."""
+def random_step(context, frame, *, imagined=False, seed=0):
+    """What a frame is decided from, drawn from its number and a seed."""
+    random = np.random.default_rng([frame, seed])
+    melody, chord = MELODY.on(int(random.integers(128))), CHORDS.on(int(random.integers(660)))
+    chances = tuple(random.random(2))
+    return Step(context, melody, chord, imagined, False, (1.0, 1.0), chances)
+
+
+def test_contexts_that_share_a_step_are_each_as_if_alone(model):
+    """However many, and wherever in their sessions they are."""
     policy = load_model(model)
-    alone, crowd = Context(policy), [Context(policy) for _ in range(2 * ROWS)]
-    bank = [context for context in crowd if context.bank is crowd[-1].bank]
-    asks = bank[0], bank[len(bank) // 2], bank[-1]
-    for frame in range(policy.reach + 3):
-        rng = np.random.default_rng(frame)
-        heard = MELODY.on(int(rng.integers(128))), CHORDS.on(int(rng.integers(660)))
-        others = [Step(context, *heard, imagined=False) for context in bank if context not in asks]
-        decide(others[frame % 2 :: 2])
-        expected = decide([Step(alone, *heard, imagined=False)])
-        actual = decide([Step(context, *heard, imagined=False) for context in asks])
-        for mine, theirs in zip(expected, actual, strict=True):
-            np.testing.assert_allclose(np.broadcast_to(mine, theirs.shape), theirs, atol=1e-4)
-
-
-def test_rows_of_those_who_left_are_taken_again(model):
-    policy = load_model(model)
-    keeps = [Context(policy) for _ in range(ROWS)]
-    banks = {context.bank for context in keeps}
-    for _ in range(5 * ROWS):
-        banks.add(Context(policy).bank)
-    assert len(banks) <= 3, "ROWS who stay, and one who comes and goes"
-    places = {(context.bank, context.row) for context in keeps}
-    assert len(places) == ROWS, "nobody shares a row"
-
-
-def test_a_row_tells_nothing_of_who_was_there_before(model):
-    policy = load_model(model)
-
-    def begin():
-        context = Context(policy)
-        pitches = [60 + frame % 12 for frame in range(policy.reach // 2)]
-        heard = [decide([Step(context, MELODY.on(p), CHORDS.on(7), False)])[0] for p in pitches]
-        return (context.bank, context.row), heard
-
-    place, first = begin()
-    again, second = begin()
-    assert place == again
-    np.testing.assert_array_equal(first, second)
+    crowd = [Context(policy) for _ in range(policy.slots + 5)]
+    alone = [Context(policy) for _ in crowd]
+    rng = np.random.default_rng(0)
+    for _ in range(policy.reach + 20):
+        some = np.flatnonzero(rng.random(len(crowd)) < 0.8)
+        steps = [
+            [random_step(who[i], who[i].frame, seed=i) for i in some] for who in (crowd, alone)
+        ]
+        decide(steps[0])
+        for step in steps[1]:
+            decide([step])
+    for mine, theirs in zip(crowd, alone, strict=True):
+        assert mine.frame == theirs.frame
+        np.testing.assert_allclose(mine.cache, theirs.cache, atol=0.05)  # it multiplies in 8 bits
 
 
 def test_taking_back_what_was_imagined_leaves_no_trace(model):
@@ -191,23 +175,16 @@ def test_taking_back_what_was_imagined_leaves_no_trace(model):
     rng = np.random.default_rng(0)
     straight, wandering = Context(policy), Context(policy)
 
-    def step(context, frame, imagined, seed):
-        random = np.random.default_rng([frame, seed])
-        melody = MELODY.on(int(random.integers(0, 128)))
-        chord = CHORDS.on(int(random.integers(0, 660)))
-        return decide([Step(context, melody, chord, imagined)])
-
     for frame in range(policy.reach + 40):
-        expected = step(straight, frame, imagined=False, seed=0)
+        expected = decide([random_step(straight, frame)])
         wanders = rng.random() < 0.3
         if wanders:
             for ahead in range(frame, frame + int(rng.integers(3, 20))):
-                step(wandering, ahead, imagined=True, seed=1)
+                decide([random_step(wandering, ahead, imagined=True, seed=1)])
             wandering.rewind(frame)
         came_true = wanders and rng.random() < 0.5
-        actual = step(wandering, frame, imagined=came_true, seed=0)
+        actual = decide([random_step(wandering, frame, imagined=came_true)])
         if came_true:
             wandering.confirm(frame)
-        np.testing.assert_array_equal(expected[0], actual[0])
-    np.testing.assert_array_equal(straight.keys, wandering.keys)
-    np.testing.assert_array_equal(straight.values, wandering.values)
+        assert expected == actual
+    np.testing.assert_array_equal(straight.cache, wandering.cache)

@@ -8,15 +8,17 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from test_policy import random_states
 
 from gapt.errors import UserError
 from gapt.live.models import OnnxPolicy, resolve_model
 from gapt.models.checkpoint import Header, load, load_policy, save
-from gapt.models.export import export, export_onnx
+from gapt.models.export import draw, export, export_onnx
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
-from gapt.music.frames import CHORDS, MELODY
+from gapt.models.voices import MASKED
+from gapt.music.frames import CHORDS, MELODY, SILENCE
 from gapt.weights import shipped_models
 
 CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
@@ -28,31 +30,41 @@ def policy():
     return Policy(POLICY_PRESETS["tiny"]).eval()
 
 
-def assert_agree(policy, path, tolerance):
-    """Logits of torch, all frames at once, and of the graph, frame by frame past its ring."""
+def logits_of_both(policy, path):
+    """Of torch, all frames at once, and of the graph, frame by frame past its ring.
+
+    Of one session, and of as many as there are slots, which share their steps.
+    """
     onnx = OnnxPolicy(path)
-    batch, frames = 3, 230
-    melody, chords = random_states(MELODY, batch, frames), random_states(CHORDS, batch, frames)
-    whole = policy(melody, chords)
-    keys, values = onnx.empty_cache(batch), onnx.empty_cache(batch)
-    before = np.full(batch, MELODY.start), np.full(batch, CHORDS.start)
-    for t in range(frames):
-        decision = onnx.decide(*before, np.full(batch, t), keys, values)
-        keys[:, :, :, t % onnx.reach] = decision.new_keys
-        values[:, :, :, t % onnx.reach] = decision.new_values
-        before = melody[:, t].numpy(), chords[:, t].numpy()
-        np.testing.assert_allclose(decision.chord_logits, whole.chords[:, t], atol=tolerance)
-        np.testing.assert_allclose(decision.melody_logits, whole.melody[:, t], atol=tolerance)
+    frames = 230
+    for batch in (1, onnx.slots):
+        melody, chords = random_states(MELODY, batch, frames), random_states(CHORDS, batch, frames)
+        whole = policy(melody, chords)
+        caches = [onnx.empty_cache() for _ in range(batch)]
+        before = np.full(batch, MELODY.start), np.full(batch, CHORDS.start)
+        draws = np.zeros(batch, dtype=bool), np.ones((batch, 2)), np.zeros((batch, 2))
+        for t in range(frames):
+            decision = onnx.decide(*before, np.full(batch, t), *draws, caches)
+            for cache, new in zip(caches, decision.new, strict=True):
+                cache[:, :, 0, :, t % onnx.reach] = new
+            before = melody[:, t].numpy(), chords[:, t].numpy()
+            yield whole.chords[:, t], decision.chord_logits
+            yield whole.melody[:, t], decision.melody_logits
+
+
+def assert_agree(policy, path, tolerance):
+    for expected, actual in logits_of_both(policy, path):
+        np.testing.assert_allclose(actual, expected, atol=tolerance)
 
 
 @torch.no_grad()
 def test_logits_agree_with_torch(policy, tmp_path):
-    export_onnx(policy, tmp_path / "whole.onnx")
+    export_onnx(policy, tmp_path / "whole.onnx", float32=True)
     assert_agree(policy, tmp_path / "whole.onnx", 1e-4)
     rounded = copy.deepcopy(policy)
     for parameter in rounded.parameters():
         parameter.copy_(parameter.half())
-    export_onnx(rounded, tmp_path / "half.onnx")
+    export_onnx(rounded, tmp_path / "half.onnx", float32=True)
     assert_agree(rounded, tmp_path / "half.onnx", 1e-4)
     saved = (tmp_path / "whole.onnx").stat().st_size - (tmp_path / "half.onnx").stat().st_size
     assert saved > 1.8 * sum(parameter.numel() for parameter in policy.parameters())
@@ -60,8 +72,8 @@ def test_logits_agree_with_torch(policy, tmp_path):
 
 @torch.no_grad()
 def test_eight_bits_change_little_and_save_much(policy, tmp_path):
-    export_onnx(policy, tmp_path / "whole.onnx")
-    export_onnx(policy, tmp_path / "int8.onnx", int8=True)
+    export_onnx(policy, tmp_path / "whole.onnx", float32=True)
+    export_onnx(policy, tmp_path / "int8.onnx")
     assert_agree(policy, tmp_path / "int8.onnx", 0.02)
     with pytest.raises(AssertionError):
         assert_agree(policy, tmp_path / "int8.onnx", 1e-5)
@@ -70,11 +82,56 @@ def test_eight_bits_change_little_and_save_much(policy, tmp_path):
     assert saved > 2.5 * sum(matrix.numel() for matrix in matrices)
 
 
+def test_drawing_by_hand():
+    logits = torch.tensor([0.5, 0.25, 0.25]).log()
+
+    def drawn(temperature, *chances):
+        rows = logits.expand(len(chances), -1)
+        chances = torch.tensor(chances, dtype=torch.float64)
+        return draw(rows, torch.full_like(chances, temperature), chances).tolist()
+
+    assert drawn(1.0, 0.0, 0.49, 0.51, 0.74, 0.76, 0.999999) == [0, 0, 1, 1, 2, 2]
+    assert drawn(0.0, 0.99) == [0]
+    # At half the temperature probabilities square: 4/6, 1/6, 1/6.
+    assert drawn(0.5, 0.66, 0.67, 0.84) == [0, 1, 2]
+    # Each row by its own temperature; what is masked is never taken, be the number all but 1.
+    masked = torch.tensor([[MASKED, 0, 0], [0, 0, MASKED]])
+    chances = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64)
+    assert draw(masked, torch.tensor([1.0, 2.0]).double(), chances).tolist() == [1, 1]
+
+
+@torch.no_grad()
+def test_the_graph_draws_from_its_logits_and_strikes_where_it_is_told(policy, tmp_path):
+    quiet = copy.deepcopy(policy)
+    quiet.chord_head.bias[SILENCE] = 50.0
+    export_onnx(quiet, tmp_path / "quiet.onnx", float32=True)
+    onnx = OnnxPolicy(tmp_path / "quiet.onnx")
+    batch = onnx.slots
+    rng = np.random.default_rng(0)
+    struck = np.arange(batch) % 2 == 1
+    temperatures, chances = rng.uniform(0.2, 2, (batch, 2)), rng.random((batch, 2))
+    states = np.full(batch, MELODY.start), np.full(batch, CHORDS.start), np.zeros(batch, dtype=int)
+    caches = [onnx.empty_cache() for _ in range(batch)]
+    decision = onnx.decide(*states, struck, temperatures, chances, caches)
+    assert ((decision.chords == SILENCE) == ~struck).all()
+    for player, (actions, logits) in enumerate(
+        ((decision.chords, decision.chord_logits), (decision.melody, decision.melody_logits))
+    ):
+        told = (torch.from_numpy(array[:, player]) for array in (temperatures, chances))
+        assert actions.tolist() == draw(torch.from_numpy(logits), *told).tolist()
+
+
 @pytest.mark.parametrize("name", shipped_models())
 @torch.no_grad()
 def test_what_is_shipped_for_playing_and_for_training_is_the_same_model(name):
     path = resolve_model(name)
-    assert_agree(load_policy(path.with_suffix(".safetensors")), path, 1e-4)
+    nats = [
+        float(F.kl_div(torch.tensor(actual).log_softmax(-1), expected.softmax(-1), reduction="sum"))
+        / len(expected)
+        for expected, actual in logits_of_both(load_policy(path.with_suffix(".safetensors")), path)
+    ]
+    assert np.mean(nats) < 3e-4
+    assert max(nats) < 0.01
     assert b".py" not in path.read_bytes(), "paths of the machine that exported it"
 
 

@@ -37,19 +37,6 @@ a frame of OpenEWLD costs 2.3 steps at 0.5, 2.7 at 1, and 2.2 at 0, which knows 
 with 4 or 16 frames committed does not tell them apart (24 songs, 192 frames)."""
 
 
-def sample(logits: np.ndarray, temperature: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Draw actions [B] from logits [B, actions], each with one uniform number [B] in [0, 1).
-
-    At temperature [B] 0 the likeliest. One number a draw, whatever the logits: two sessions with
-    the same seed stay in step, which is what makes causality testable.
-    """
-    scaled = (logits - logits.max(axis=-1, keepdims=True)).astype(np.float64)
-    scaled /= np.maximum(temperature, 1e-6)[:, None]
-    cumulative = np.exp(scaled, out=scaled).cumsum(axis=-1)
-    wanted = np.asarray(uniform) * cumulative[:, -1]
-    return (cumulative <= wanted[:, None]).sum(axis=-1)
-
-
 class _Chance:
     """One uniform number a frame, the same however often it is asked for."""
 
@@ -241,14 +228,18 @@ class Accompanist:
         elif context.frame >= self.frame + self.lookahead:
             return None
         before = (context.frame - 1) % _KEPT
-        if context.frame == context.first:
-            return Step(context, MELODY.start, CHORDS.start, imagined=False)
-        imagined = context.frame > self.frame
-        return Step(context, self._melody[before], self._chords[before], imagined)
-
-    def chances(self, frame: int) -> tuple[float, float]:
-        """The uniform numbers that the chord and the imagined melody of a frame are drawn with."""
-        return self._chord_chance.at(frame), self._melody_chance.at(frame)
+        frame = context.frame
+        begins = frame == context.first
+        return Step(
+            context,
+            MELODY.start if begins else self._melody[before],
+            CHORDS.start if begins else self._chords[before],
+            imagined=frame > self.frame,
+            # A policy that has heard itself be silent for long would stay so.
+            struck=frame == self.listen > 0,
+            temperatures=(self.temperature, _IMAGINATION_TEMPERATURE),
+            chances=(self._chord_chance.at(frame), self._melody_chance.at(frame)),
+        )
 
     def take(self, step: Step, chord: int, melody: int) -> None:
         """Go on from a step that `due` asked for, with the actions drawn from it."""
@@ -275,21 +266,10 @@ class Accompanist:
 
 
 def advance(accompanists: Sequence[Accompanist]) -> None:
-    """Make the step that is due for each of several accompanists, all of them in one bank."""
+    """Make the step that is due for each of several accompanists, all of one policy."""
     steps = [step for accompanist in accompanists if (step := accompanist.due)]
-    frames = [step.context.frame for step in steps]
-    chord_logits, melody_logits = decide(steps)
-    for logits, accompanist, frame in zip(chord_logits, accompanists, frames, strict=True):
-        if frame == accompanist.listen > 0:
-            # A policy that has heard itself be silent for long would stay so.
-            logits[SILENCE] = -np.inf
-    chances = np.array([a.chances(frame) for a, frame in zip(accompanists, frames, strict=True)])
-    temperatures = np.array([accompanist.temperature for accompanist in accompanists])
-    imagination = np.full(len(steps), _IMAGINATION_TEMPERATURE)
-    chords = sample(chord_logits, temperatures, chances[:, 0]).tolist()
-    melodies = sample(melody_logits, imagination, chances[:, 1]).tolist()
-    for accompanist, *taken in zip(accompanists, steps, chords, melodies, strict=True):
-        accompanist.take(*taken)
+    for accompanist, step, actions in zip(accompanists, steps, decide(steps), strict=True):
+        accompanist.take(step, *actions)
 
 
 def _follows(voice: Voice, state: int, before: int) -> bool:

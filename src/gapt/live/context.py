@@ -1,112 +1,65 @@
 """A context: how far a policy has read one session, as its cache of keys and values.
 
-Contexts of one policy have their caches side by side in banks. A step of several contexts of a bank
-reads them where they lie: putting eight together for a step took longer than the step.
-
 Frames that were only imagined can be taken back: what their ring slots held before is kept until
 the frames come true, so that replanning starts from the true past and never copies a whole cache.
 
-`decide` makes one model step for several contexts of one bank. Knows no music and no clock.
+`decide` makes the model steps of several contexts. Knows no music and no clock.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
 from gapt.live.models import OnnxPolicy
 
-ROWS = 8
-"""Contexts of a bank. Measured with the shipped size, 200 contexts, two threads on two cores with
-AVX2: 2,300 steps a second one by one, 3,300 by 2, 7,200 by 4, 10,100 by 8, 8,800 by 16, which fall
-out of the CPU's cache; 4,400 by 8 if their caches are put together first."""
-
-
-class Bank:
-    """The caches of up to `ROWS` contexts of one policy. It lasts as long as one of them.
-
-    Attributes:
-        policy: whose.
-        keys, values: float32 [layers, ROWS, heads, reach, size].
-    """
-
-    def __init__(self, policy: OnnxPolicy) -> None:
-        self.policy = policy
-        self.keys, self.values = policy.empty_cache(ROWS), policy.empty_cache(ROWS)
-        self.free = list(range(ROWS))
-
-    @staticmethod
-    def with_room(policy: OnnxPolicy) -> tuple[Bank, int]:
-        """A bank of the policy and a row there, which is the caller's until it is put in `free`.
-
-        The fullest bank that has one: full banks make the most of a step.
-        """
-        with _lock:
-            banks = _banks.setdefault(policy, WeakSet())
-            open_ = [bank for bank in banks if bank.free]
-            bank = min(open_, key=lambda bank: len(bank.free)) if open_ else Bank(policy)
-            banks.add(bank)
-            row = min(bank.free)
-            bank.free.remove(row)
-            return bank, row
-
-
-_banks: WeakKeyDictionary[OnnxPolicy, WeakSet[Bank]] = WeakKeyDictionary()
-_lock = threading.Lock()
+_FEW = 3
+"""So many contexts are stepped one by one: it takes less time than a step of all slots."""
 
 
 class _Overwritten(NamedTuple):
-    """What an imagined frame's slot held: float32 [layers, heads, size], twice."""
+    """What an imagined frame's slot held: float32 [layers, 2, heads, size]."""
 
     frame: int
-    keys: np.ndarray
-    values: np.ndarray
+    held: np.ndarray
 
 
 class Context:
     """One policy's cache of one session.
 
     Attributes:
-        bank, row: where it lies.
+        policy: whose.
         first: the session's frame at which the policy began to listen.
         frame: the frame to decide next.
-        keys, values: float32 [layers, heads, reach, size], a view of the bank's.
+        cache: float32 [layers, 2, 1, heads, reach, size].
     """
 
     def __init__(self, policy: OnnxPolicy, first: int = 0) -> None:
+        self.policy = policy
         self.first = self.frame = first
-        # What somebody before has left in the row is out of reach: a context sees its own frames.
-        self.bank, self.row = Bank.with_room(policy)
-        self.keys, self.values = self.bank.keys[:, self.row], self.bank.values[:, self.row]
+        self.cache = policy.empty_cache()
         self._overwritten: deque[_Overwritten] = deque()
 
-    def __del__(self) -> None:
-        self.bank.free.append(self.row)
+    def _slot(self, frame: int) -> np.ndarray:
+        """Where a frame's keys and values lie: a view [layers, 2, heads, size]."""
+        return self.cache[:, :, 0, :, (frame - self.first) % self.policy.reach]
 
-    @property
-    def policy(self) -> OnnxPolicy:
-        """Whose cache it is."""
-        return self.bank.policy
-
-    def go_on(self, overwritten: tuple[np.ndarray, np.ndarray] | None) -> None:
-        """`frame` has been written, over these keys and values if it was imagined: to the next."""
-        if overwritten:
-            self._overwritten.append(_Overwritten(self.frame, *overwritten))
+    def write(self, new: np.ndarray, *, imagined: bool) -> None:
+        """Put `frame`'s keys and values [layers, 2, heads, size] in its slot, and go on."""
+        slot = self._slot(self.frame)
+        if imagined:
+            self._overwritten.append(_Overwritten(self.frame, slot.copy()))
+        slot[:] = new
         self.frame += 1
 
     def rewind(self, frame: int) -> None:
         """Take back `frame` and those after it, which were all imagined."""
         while self.frame > frame:
-            taken, keys, values = self._overwritten.pop()
-            slot = (taken - self.first) % self.policy.reach
-            self.keys[:, :, slot] = keys
-            self.values[:, :, slot] = values
-            self.frame = taken
+            self.frame, held = self._overwritten.pop()
+            self._slot(self.frame)[:] = held
 
     def confirm(self, frame: int) -> None:
         """What was imagined for `frame` and before has come true."""
@@ -115,40 +68,51 @@ class Context:
 
 
 class Step(NamedTuple):
-    """What one context's next frame is decided from: both players' states in the frame before it.
+    """What one context's next frame is decided from.
 
-    `imagined` if the melody's was not heard but made up.
+    Attributes:
+        context: whose.
+        melody, chord: both players' states in the frame before it.
+        imagined: whether that melody was not heard but made up.
+        struck: whether a chord is to be struck, and silence is not to be drawn.
+        temperatures, chances: of the chord's draw and of the melody's (`OnnxPolicy.decide`).
     """
 
     context: Context
     melody: int
     chord: int
     imagined: bool
+    struck: bool
+    temperatures: tuple[float, float]
+    chances: tuple[float, float]
 
 
-def decide(steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
-    """One frame for each of several contexts of one bank, which are then a frame on.
+def decide(steps: Sequence[Step]) -> list[tuple[int, int]]:
+    """One frame for each of several contexts of one policy, which are then a frame on.
 
     Returns:
-        Masked logits, chords and melody, float32 [B, actions].
+        The actions drawn, of the chord and of the melody.
     """
-    bank = steps[0].context.bank
-    rows = np.array([step.context.row for step in steps])
-    positions = np.array([step.context.frame - step.context.first for step in steps])
-    # Rows between them take part, too, and what they decide is dropped: skipping would be copying.
-    first, end = int(rows.min()), int(rows.max()) + 1
-    asks = rows - first
-    melody, chords, position = np.zeros((3, end - first), dtype=np.int64)
-    melody[asks] = [step.melody for step in steps]
-    chords[asks] = [step.chord for step in steps]
-    position[asks] = positions
-    decision = bank.policy.decide(
-        melody, chords, position, bank.keys[:, first:end], bank.values[:, first:end]
+    size = 1 if len(steps) <= _FEW else steps[0].context.policy.slots
+    groups = (steps[first : first + size] for first in range(0, len(steps), size))
+    return [actions for group in groups for actions in _step(group, size)]
+
+
+def _step(steps: Sequence[Step], slots: int) -> list[tuple[int, int]]:
+    """`decide` in one step of so many slots; what is left of them make the first's once more."""
+    filled = [*steps, *[steps[0]] * (slots - len(steps))]
+    contexts, *told, struck, temperatures, chances = zip(*filled, strict=True)
+    melody, chords, _ = map(np.array, told)
+    decision = contexts[0].policy.decide(
+        melody,
+        chords,
+        np.array([context.frame - context.first for context in contexts]),
+        np.array(struck),
+        np.array(temperatures, dtype=float),
+        np.array(chances),
+        [context.cache for context in contexts],
     )
-    slots = np.s_[:, rows, :, positions % bank.policy.reach]
-    overwritten = bank.keys[slots], bank.values[slots]
-    bank.keys[slots] = decision.new_keys[:, asks].swapaxes(0, 1)
-    bank.values[slots] = decision.new_values[:, asks].swapaxes(0, 1)
-    for step, *old in zip(steps, *overwritten, strict=True):
-        step.context.go_on((old[0], old[1]) if step.imagined else None)
-    return decision.chord_logits[asks], decision.melody_logits[asks]
+    actions = zip(decision.chords.tolist(), decision.melody.tolist(), strict=True)
+    for step, new in zip(steps, decision.new, strict=False):
+        step.context.write(new, imagined=step.imagined)
+    return list(actions)[: len(steps)]

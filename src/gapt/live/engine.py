@@ -1,9 +1,9 @@
 """The engine: many sessions in one process, whose model steps are made in batches.
 
-The event loop only takes in messages and hands out answers. Steps run in a few worker threads, a
-bank of sessions at a time: where there is a decision to make goes first, and what time is left goes
-to plans. So how far ahead others plan never makes a chord late, and nobody waits for more than the
-banks in work (about 2 ms). When even decisions pile up, nothing blocks: a session that hears its
+The event loop only takes in messages and hands out answers. Steps run in a few worker threads, some
+sessions at a time: those with a decision to make go first, and what room is left goes to plans. So
+how far ahead others plan never makes a chord late, and nobody waits for more than the steps that
+are being made (about 2 ms). When even decisions pile up, nothing blocks: a session that hears its
 frame's melody before the frame's chord was decided holds the chord before (`Accompanist.late`).
 
 Knows no sockets, and of music only that there are sessions.
@@ -18,16 +18,17 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 
 from gapt.live.accompanist import advance
-from gapt.live.context import Bank
+from gapt.live.models import OnnxPolicy
 from gapt.live.protocol import Hello, Melody, ProtocolError, ServerMessage, Set
 from gapt.live.session import Session
 
 _log = logging.getLogger(__name__)
 
-_Line = OrderedDict[Bank, set["Seat"]]
-"""Who waits for a step, by the bank that it is made in; the first bank is next."""
+_Line = OrderedDict["Seat", OnnxPolicy]
+"""Who waits for a step, and for whose; the first has waited longest."""
 
 
 class Seat:
@@ -44,8 +45,8 @@ class Seat:
         self.inbox: deque[Hello | Melody | Set] = deque()
         self.busy = False
         """Whether a worker has the session, so that nobody else may touch it."""
-        self.place: tuple[bool, Bank] | None = None
-        """Where it waits: in the line for decisions, not for plans; and for which bank's turn."""
+        self.line: _Line | None = None
+        """Where it waits for a step."""
 
 
 class Engine:
@@ -59,8 +60,8 @@ class Engine:
         self._free = threads or min(4, os.cpu_count() or 1)
         self._workers = ThreadPoolExecutor(self._free, thread_name_prefix="model")
         self._seats: set[Seat] = set()
-        self._lines: dict[bool, _Line] = {True: OrderedDict(), False: OrderedDict()}
-        """Of decisions, and of plans."""
+        self._decisions: _Line = OrderedDict()
+        self._plans: _Line = OrderedDict()
 
     def join(self, seat: Seat) -> None:
         """A session begins, or its player is back: what there is to say is said."""
@@ -94,22 +95,17 @@ class Engine:
             for message in session.news():
                 seat.say(message)
         step = session.accompanist.due
-        self._stand(seat, step and (not session.accompanist.decided, step.context.bank))
+        line = self._plans if session.accompanist.decided else self._decisions
+        self._stand(seat, line if step else None, step and step.context.policy)
 
-    def _stand(self, seat: Seat, place: tuple[bool, Bank] | None) -> None:
-        """Let a seat wait at a place; who waits there already keeps the turn."""
-        if seat.place == place:
-            return
-        if seat.place:
-            deciding, bank = seat.place
-            waiting = self._lines[deciding][bank]
-            waiting.remove(seat)
-            if not waiting:
-                del self._lines[deciding][bank]
-        if place:
-            deciding, bank = place
-            self._lines[deciding].setdefault(bank, set()).add(seat)
-        seat.place = place
+    @staticmethod
+    def _stand(seat: Seat, line: _Line | None, policy: OnnxPolicy | None = None) -> None:
+        """Let a seat wait in a line; who waits there already keeps the turn."""
+        if seat.line is not None and seat.line is not line:
+            del seat.line[seat]
+        seat.line = line
+        if line is not None and policy is not None:
+            line[seat] = policy
 
     def _end(self, seat: Seat, error: ProtocolError) -> None:
         self.leave(seat)
@@ -119,20 +115,25 @@ class Engine:
     def _dispatch(self) -> None:
         """Give the free workers what is next."""
         loop = asyncio.get_running_loop()
-        while self._free and (bank := self._next_bank()):
+        while self._free and (batch := self._next()):
             self._free -= 1
-            batch = [seat for line in self._lines.values() for seat in line.pop(bank, ())]
             for seat in batch:
-                seat.busy, seat.place = True, None
+                self._stand(seat, None)
+                seat.busy = True
             accompanists = [seat.session.accompanist for seat in batch]
             work = loop.run_in_executor(self._workers, advance, accompanists)
-            work.add_done_callback(partial(self._done, bank, batch))
+            work.add_done_callback(partial(self._done, batch))
 
-    def _next_bank(self) -> Bank | None:
-        """Where the longest wait for a decision is, or else for a plan."""
-        return next((bank for line in self._lines.values() for bank in line), None)
+    def _next(self) -> list[Seat]:
+        """Who has waited longest for a decision, or else for a plan, and who can share the step."""
+        waiting = [*self._decisions.items(), *self._plans.items()]
+        if not waiting:
+            return []
+        policy = waiting[0][1]
+        sharing = (seat for seat, wanted in waiting if wanted is policy)
+        return list(islice(sharing, policy.slots))
 
-    def _done(self, bank: Bank, batch: list[Seat], work: asyncio.Future[None]) -> None:
+    def _done(self, batch: list[Seat], work: asyncio.Future[None]) -> None:
         self._free += 1
         failed = work.exception()
         if failed:
@@ -142,7 +143,6 @@ class Engine:
             if failed:
                 self._end(seat, ProtocolError("The model failed; the server's log says how.", 1011))
             self._settle(seat)
-        plans = self._lines[False]
-        if bank in plans:  # what is begun is finished first
-            plans.move_to_end(bank, last=False)
+            if seat.line is self._plans:  # what is begun is finished first
+                self._plans.move_to_end(seat, last=False)
         self._dispatch()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -52,22 +53,25 @@ class Decision(NamedTuple):
     """One frame's decision.
 
     Attributes:
-        chord_logits, melody_logits: masked, float32 [B, actions].
-        new_keys, new_values: float32 [layers, B, heads, size], for the frame's slot of the cache:
-            position modulo reach.
+        chords, melody: the actions drawn, int64 [B].
+        chord_logits, melody_logits: what they were drawn from, masked, float32 [B, actions].
+        new: float32 [B, layers, 2, heads, size], for the frame's slot of the cache: position modulo
+            reach.
     """
 
+    chords: np.ndarray
+    melody: np.ndarray
     chord_logits: np.ndarray
     melody_logits: np.ndarray
-    new_keys: np.ndarray
-    new_values: np.ndarray
+    new: np.ndarray
 
 
 class OnnxPolicy:
     """A policy on ONNX Runtime, one thread a call, safe to share between sessions and threads.
 
     Attributes:
-        reach: frames of the past that a decision sees directly; the cache's ring has as many.
+        reach: frames of the past that a decision sees directly; a cache's ring has as many.
+        slots: how many sessions a step may be made for, at most.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,17 +97,18 @@ class OnnxPolicy:
                 f"{path} was trained with chord vocabulary {about['vocabulary']}, but this version "
                 f"of gapt has {VOCABULARY_ID}; export it again from weights of this version"
             )
-        if "keys.0" not in (node.name for node in self._session.get_inputs()):
+        if "slots" not in about:
             raise UserError(f"{path} was exported by an older version of gapt; export it again")
         config = about["config"]
         self.reach: int = config["reach"]
+        self.slots: int = about["slots"]
         self._layers: int = config["layers"]
         self._heads: int = config["heads"]
         self._size: int = config["dim"] // config["heads"]
 
-    def empty_cache(self, sessions: int) -> np.ndarray:
-        """Keys, or values, of sessions that begin: float32 [layers, B, heads, reach, size]."""
-        shape = (self._layers, sessions, self._heads, self.reach, self._size)
+    def empty_cache(self) -> np.ndarray:
+        """Keys and values of a session that begins: float32 [layers, 2, 1, heads, reach, size]."""
+        shape = (self._layers, 2, 1, self._heads, self.reach, self._size)
         return np.zeros(shape, dtype=np.float32)
 
     def decide(
@@ -111,21 +116,34 @@ class OnnxPolicy:
         melody: np.ndarray,
         chords: np.ndarray,
         position: np.ndarray,
-        keys: np.ndarray,
-        values: np.ndarray,
+        struck: np.ndarray,
+        temperatures: np.ndarray,
+        chances: np.ndarray,
+        caches: Sequence[np.ndarray],
     ) -> Decision:
-        """The next frame's logits for a batch of sessions.
+        """The next frame of one session, or of as many as there are slots.
 
         Args:
             melody, chords: int64 [B], both players' states in the frame before.
             position: int64 [B], the frame to decide, from 0.
-            keys, values: float32 [layers, B, heads, reach, size], each layer in one piece; see
-                `empty_cache`.
+            struck: bool [B], where a chord is to be struck: no silence is drawn.
+            temperatures: float64 [B, 2], of the chord's draw and of the melody's; at 0 the
+                likeliest is taken.
+            chances: float64 [B, 2] in [0, 1), the uniform numbers that they are drawn with.
+            caches: of each session; see `empty_cache`.
         """
-        inputs = {"melody": melody, "chords": chords, "position": position}
-        for layer in range(self._layers):
-            inputs[f"keys.{layer}"] = keys[layer]
-            inputs[f"values.{layer}"] = values[layer]
+        inputs = {
+            "melody": melody,
+            "chords": chords,
+            "position": position,
+            "struck": struck,
+            "temperatures": temperatures,
+            "chances": chances,
+        }
+        for slot, cache in enumerate(caches):
+            for layer, (keys, values) in enumerate(cache):
+                inputs[f"keys.{layer}.{slot}"] = keys
+                inputs[f"values.{layer}.{slot}"] = values
         return Decision(*self._session.run(None, inputs))
 
 

@@ -1,6 +1,6 @@
 """Networks to give away: the weights alone, or a policy as an ONNX graph to play with.
 
-The graph makes one step a frame over a cache that the caller keeps; `gapt.live` runs it.
+The graph makes one step a frame over caches that the caller keeps; `gapt.live` runs it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -22,17 +23,40 @@ from gapt.files import replacing
 from gapt.models.checkpoint import OPTIMIZER, checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
 from gapt.models.transformer import Cache
+from gapt.models.voices import MASKED
 from gapt.music.chords import VOCABULARY_ID
+from gapt.music.frames import SILENCE
 
+SLOTS = 8
+"""Sessions of a step of several. With 200 of the shipped size, eight at a time, a step of eight
+takes four times as long as one of one."""
 _BLOCK = 32
 """Weights that share a scale in 8 bits."""
-OUTPUTS = ("chord_logits", "melody_logits", "new_keys", "new_values")
+INPUTS = ("melody", "chords", "position", "struck", "temperatures", "chances")
+OUTPUTS = ("chord_actions", "melody_actions", "chord_logits", "melody_logits", "new")
+
+
+def draw(logits: Tensor, temperature: Tensor, chance: Tensor) -> Tensor:
+    """Draw actions int64 [B] from logits [B, actions], each with one uniform number in [0, 1).
+
+    At temperature [B] 0 the likeliest. One number a draw, whatever the logits: two sessions with
+    the same seed stay in step, which is what makes causality testable. In 64 bits, so that a
+    number just below 1 is not the end of the line.
+
+    Args:
+        logits: float32, masked.
+        temperature, chance: float64 [B].
+    """
+    scaled = (logits - logits.max(-1, keepdim=True).values).double()
+    cumulative = (scaled / temperature.clamp(min=1e-6)[:, None]).exp().cumsum(-1)
+    wanted = chance[:, None] * cumulative[:, -1:]
+    return (cumulative <= wanted).sum(-1)
 
 
 class _Step(nn.Module):
-    """`Policy.step` with tensors in and tensors out.
+    """`Policy.step` and the draws from it, with tensors in and tensors out.
 
-    The cache comes as an input for each layer: one array of all would be split, which is a copy.
+    The draws are made here and not in Python, of which a server has but one thread at a time.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -44,29 +68,40 @@ class _Step(nn.Module):
         melody: Tensor,
         chords: Tensor,
         position: Tensor,
-        keys: list[Tensor],
-        values: list[Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        # `step` asks a cache only for its layers, one by one.
+        struck: Tensor,
+        temperatures: Tensor,
+        chances: Tensor,
+        keys: list[list[Tensor]],
+        values: list[list[Tensor]],
+    ) -> tuple[Tensor, ...]:
+        # `step` asks a cache only for its layers, one by one, and a layer only for its rows.
         cache = Cache(cast(Tensor, keys), cast(Tensor, values))
         output, new = self.policy.step(melody, chords, position, cache)
-        return output.chords, output.melody, new.keys, new.values
+        is_silence = torch.arange(output.chords.shape[-1]) == SILENCE
+        chord_logits = output.chords.masked_fill(struck[:, None] & is_silence, MASKED)
+        drawn = (
+            draw(logits, temperatures[:, player], chances[:, player])
+            for player, logits in enumerate((chord_logits, output.melody))
+        )
+        # [layers, B, ...], twice, to [B, layers, 2, ...]: as the frame is written.
+        written = torch.stack(list(new), dim=1).movedim(2, 0)
+        return *drawn, chord_logits, output.melody, written
 
 
-def export(source: Path, path: Path, *, half: bool = False, int8: bool = False) -> None:
+def export(source: Path, path: Path, *, half: bool = False, float32: bool = False) -> None:
     """Write a trained network as what `path`'s ending says.
 
     Args:
         source: a run folder or a checkpoint, of a policy if `path` ends in ".onnx".
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
-        half: round the weights to 16 bits, half the size; the arithmetic stays in 32.
-        int8: multiply with 8 bits, for large policies on CPUs; see `export_onnx`.
+        half: round the weights to 16 bits, half the size; the arithmetic stays as it is.
+        float32: let a graph multiply as torch does, not in 8 bits; see `export_onnx`.
 
     Raises:
         UserError: the source cannot be used, the ending is another, or `path` cannot be written.
     """
-    if int8 and path.suffix != ".onnx":
-        raise UserError("--int8 is for playing: give the output a name that ends in .onnx")
+    if float32 and path.suffix != ".onnx":
+        raise UserError("--float32 is for playing: give the output a name that ends in .onnx")
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
     header, tensors = load(checkpoint_path(source))
@@ -80,89 +115,166 @@ def export(source: Path, path: Path, *, half: bool = False, int8: bool = False) 
     else:
         policy = load_policy(source)
         policy.load_state_dict(weights)
-        export_onnx(policy, path, int8=int8)
+        export_onnx(policy, path, float32=float32)
 
 
-def export_onnx(policy: Policy, path: Path, *, int8: bool = False) -> None:
+def export_onnx(policy: Policy, path: Path, *, float32: bool = False) -> None:
     """Write a policy, float32, in evaluation mode and on the CPU, as ONNX.
 
-    With `int8` the Transformer's matrices are stored and multiplied in 8 bits, each 32 weights with
-    their scale. One step of a large policy reads every weight once, so a quarter of the bytes is
-    the better part of a quarter of the time.
+    The graph makes a step of one session, or of `SLOTS`, each with a cache of its own, wherever it
+    lies: putting caches together would take longer than the step.
+
+    The Transformer's matrices are stored and multiplied in 8 bits, each 32 weights with their
+    scale: a step reads every weight once, and a quarter of the bytes is read sooner. With `float32`
+    they are left as they are, and the graph decides as torch does, to rounding.
     """
-    batch = 2  # any number but 0 and 1, which the exporter would take for constants
-    config = policy.config
-    # A tensor for each input, not one for several: the exporter takes those that are the same for
-    # one input.
-    integers = [torch.zeros(batch, dtype=torch.int64) for _ in range(3)]
-    caches = [list(Cache.empty(config, batch, torch.zeros(())).keys) for _ in ("keys", "values")]
-    axis = {0: torch.export.Dim("batch", min=1, max=65536)}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            _Step(policy),
-            (*integers, *caches),
-            dynamo=True,
-            input_names=(
-                *("melody", "chords", "position"),
-                *(
-                    f"{name}.{layer}"
-                    for name in ("keys", "values")
-                    for layer in range(config.layers)
-                ),
-            ),
-            output_names=OUTPUTS,
-            dynamic_shapes=(axis, axis, axis, [axis] * config.layers, [axis] * config.layers),
-            opset_version=18,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
-    for node in model.graph.node:
-        del node.metadata_props[:]  # the exporter's stack traces, with this machine's paths
-    if int8:
+    model = _either(_trace(policy, 1), _trace(policy, SLOTS))
+    if not float32:
         _multiply_in_8_bits(model)
     _store_in_half_what_fits(model)
     about = {
         "model": "policy",
-        "config": msgspec.to_builtins(config),
+        "config": msgspec.to_builtins(policy.config),
         "vocabulary": VOCABULARY_ID,
+        "slots": SLOTS,
     }
     onnx.helper.set_model_props(model, {"gapt": json.dumps(about)})
     with replacing(path) as temporary:
         onnx.save(model, temporary)
 
 
+def _trace(policy: Policy, sessions: int) -> onnx.ModelProto:
+    """The graph of a step of so many sessions."""
+    config = policy.config
+    integers = [torch.zeros(sessions, dtype=torch.int64) for _ in range(3)]
+    struck = torch.zeros(sessions, dtype=torch.bool)
+    pairs = [torch.ones(sessions, 2, dtype=torch.float64) for _ in range(2)]
+    # A tensor for each input, not one for several: the exporter takes those that are the same for
+    # one input.
+    caches = [
+        [
+            [Cache.empty(config, 1, torch.zeros(())).keys[0] for _ in range(sessions)]
+            for _ in range(config.layers)
+        ]
+        for _ in ("keys", "values")
+    ]
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _Step(policy),
+            (*integers, struck, *pairs, *caches),
+            dynamo=True,
+            input_names=(
+                *INPUTS,
+                *(
+                    f"{name}.{layer}.{slot}"
+                    for name in ("keys", "values")
+                    for layer in range(config.layers)
+                    for slot in range(sessions)
+                ),
+            ),
+            output_names=OUTPUTS,
+            opset_version=23,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _either(one: onnx.ModelProto, several: onnx.ModelProto) -> onnx.ModelProto:
+    """A graph that is `one` if it is fed one session, else `several`; they share their weights.
+
+    The caches of all slots but the first have defaults, so that one session need not feed them.
+    """
+    weights = {tensor.name: tensor for tensor in one.graph.initializer}
+    branches = []
+    for prefix, model in (("one.", one), ("several.", several)):
+        names = {output: prefix + output for node in model.graph.node for output in node.output}
+        for tensor in model.graph.initializer:
+            known = weights.get(tensor.name)
+            if known is None or known.SerializeToString() != tensor.SerializeToString():
+                names[tensor.name] = prefix + tensor.name
+                tensor.name = prefix + tensor.name
+                weights[tensor.name] = tensor
+        for node in model.graph.node:
+            node.name = ""
+            del node.metadata_props[:]  # the exporter's stack traces, with this machine's paths
+            node.input[:] = [names.get(name, name) for name in node.input]
+            node.output[:] = [names[name] for name in node.output]
+        outputs = [_shaped(output, None, names[output.name]) for output in model.graph.output]
+        branches.append(onnx.helper.make_graph(model.graph.node, prefix, [], outputs))
+
+    inputs = []
+    for value in several.graph.input:
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        if value.name in INPUTS:
+            shape[0] = "sessions"
+        elif not value.name.endswith(".0"):
+            shape[2] = "frames"
+            default = np.zeros((1, shape[1], 1, shape[3]), dtype=np.float32)
+            weights[value.name] = onnx.numpy_helper.from_array(default, value.name)
+        inputs.append(_shaped(value, shape))
+    weights["1"] = onnx.numpy_helper.from_array(np.array(1), "1")
+    nodes = [
+        onnx.helper.make_node("Size", ["melody"], ["sessions"]),
+        onnx.helper.make_node("Equal", ["sessions", "1"], ["is_one"]),
+        onnx.helper.make_node(
+            "If", ["is_one"], OUTPUTS, then_branch=branches[0], else_branch=branches[1]
+        ),
+    ]
+    outputs = [_shaped(output, None) for output in one.graph.output]
+    graph = onnx.helper.make_graph(nodes, "step", inputs, outputs, list(weights.values()))
+    return onnx.helper.make_model(
+        graph, opset_imports=one.opset_import, ir_version=one.ir_version, producer_name="gapt"
+    )
+
+
+def _shaped(
+    value: onnx.ValueInfoProto, shape: list[int | str] | None, name: str | None = None
+) -> onnx.ValueInfoProto:
+    """The same value of another shape, perhaps by another name."""
+    kind = value.type.tensor_type.elem_type
+    return onnx.helper.make_tensor_value_info(name or value.name, kind, shape)
+
+
 def _multiply_in_8_bits(model: onnx.ModelProto) -> None:
     """Put ONNX Runtime's `MatMulNBits` in place of each product with a matrix of weights."""
-    graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        tensor = weights.get(node.input[1]) if node.op_type == "Gemm" else None
-        if tensor is None:  # the heads, whose weights are put together, stay
-            continue
-        matrix = onnx.numpy_helper.to_array(tensor)  # [outputs, inputs]
-        outputs, inputs = matrix.shape
-        blocks = matrix.reshape(outputs, inputs // _BLOCK, _BLOCK)
-        scales = np.abs(blocks).max(axis=-1) / 127 + 1e-30
-        bytes_ = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
-        scale_name = f"{tensor.name}.scales"
-        graph.initializer.append(onnx.numpy_helper.from_array(scales, scale_name))
-        tensor.CopyFrom(onnx.numpy_helper.from_array(bytes_, tensor.name))
-        product = onnx.helper.make_node(
-            "MatMulNBits",
-            [*node.input, scale_name],
-            node.output,
-            domain="com.microsoft",
-            N=outputs,
-            K=inputs,
-            bits=8,
-            block_size=_BLOCK,
-            accuracy_level=4,  # multiply 8-bit integers, not floats
-        )
-        node.CopyFrom(product)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    sizes: dict[str, tuple[int, int]] = {}
+    for node in _inner_nodes(model):
+        name = node.input[1] if node.op_type == "Gemm" else ""
+        # The heads, whose weights are put together, are not among them, and stay.
+        if name in weights and name not in sizes and weights[name].dims[1] % _BLOCK == 0:
+            matrix = onnx.numpy_helper.to_array(weights[name])  # [outputs, inputs]
+            outputs, inputs = sizes[name] = matrix.shape
+            blocks = matrix.reshape(outputs, inputs // _BLOCK, _BLOCK)
+            scales = np.abs(blocks).max(axis=-1) / 127 + 1e-30
+            bytes_ = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(scales, f"{name}.scales"))
+            weights[name].CopyFrom(onnx.numpy_helper.from_array(bytes_, name))
+        if name in sizes:
+            outputs, inputs = sizes[name]
+            product = onnx.helper.make_node(
+                "MatMulNBits",
+                [*node.input, f"{name}.scales"],
+                node.output,
+                domain="com.microsoft",
+                N=outputs,
+                K=inputs,
+                bits=8,
+                block_size=_BLOCK,
+                accuracy_level=4,  # multiply 8-bit integers, not floats
+            )
+            node.CopyFrom(product)
     model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
+
+
+def _inner_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of both branches."""
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            yield from attribute.g.node
 
 
 def _store_in_half_what_fits(model: onnx.ModelProto) -> None:
@@ -172,11 +284,12 @@ def _store_in_half_what_fits(model: onnx.ModelProto) -> None:
     """
     graph = model.graph
     casts = []
+    defaults = {value.name for value in graph.input}
     for tensor in graph.initializer:
         array = onnx.numpy_helper.to_array(tensor)
         with np.errstate(over="ignore"):
             half = array.astype("float16")
-        if array.dtype != "float32" or (half != array).any():
+        if array.dtype != "float32" or tensor.name in defaults or (half != array).any():
             continue
         name = tensor.name
         tensor.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))

@@ -11,6 +11,7 @@ caller should write. Live sessions, batched rollouts and the ONNX graph all run 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -97,6 +98,17 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return turned.to(x.dtype)
 
 
+Rows = Tensor | Sequence[Tensor]
+"""Rows of a batch: in one piece [B, ...], or each by itself [1, ...], wherever it lies."""
+
+
+def _each(x: Tensor, rows: Rows, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The product of each row of x with the same row of `rows`."""
+    if isinstance(rows, Tensor):
+        return product(x, rows)
+    return torch.cat([product(one, row) for one, row in zip(torch.split(x, 1), rows, strict=True)])
+
+
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
@@ -119,7 +131,7 @@ class Attention(nn.Module):
         return self.out(y.transpose(1, 2).reshape(batch, frames, dim))
 
     def step(
-        self, x: Tensor, rotation: Tensor, keys: Tensor, values: Tensor, visible: Tensor
+        self, x: Tensor, rotation: Tensor, keys: Rows, values: Rows, visible: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One frame, x [B, dim], over cached keys and values [B, heads, S, D].
 
@@ -128,13 +140,14 @@ class Attention(nn.Module):
         and value [B, heads, D].
         """
         batch, dim = x.shape
-        q, k, v = self.qkv(x).view(batch, 3, self.heads, 1, dim // self.heads).unbind(1)
-        q, k = rotate(q, rotation), rotate(k, rotation)
+        qkv = self.qkv(x).view(batch, 3, self.heads, 1, dim // self.heads)
+        q, k = rotate(qkv[:, :2], rotation).unbind(1)
+        v = qkv[:, 2]
         q = q * (dim // self.heads) ** -0.5
-        old = (q @ keys.transpose(-1, -2)).masked_fill(~visible, -1e9)
+        old = _each(q, keys, lambda q, k: q @ k.transpose(-1, -2)).masked_fill(~visible, -1e9)
         new = (q * k).sum(-1, keepdim=True)
         weights = torch.cat([old, new], dim=-1).softmax(-1)  # [B, heads, 1, S + 1]
-        y = weights[..., :-1] @ values + weights[..., -1:] * v
+        y = _each(weights[..., :-1], values, torch.matmul) + weights[..., -1:] * v
         return self.out(y.reshape(batch, dim)), k.squeeze(2), v.squeeze(2)
 
 
@@ -168,7 +181,7 @@ class Block(nn.Module):
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
     def step(
-        self, x: Tensor, rotation: Tensor, keys: Tensor, values: Tensor, visible: Tensor
+        self, x: Tensor, rotation: Tensor, keys: Rows, values: Rows, visible: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One frame; see `Attention.step`."""
         y, k, v = self.attention.step(self.attention_norm(x), rotation, keys, values, visible)
@@ -227,12 +240,12 @@ class Transformer(nn.Module):
         Returns:
             y float [B, dim], and the frame's keys and values for `Cache.write`.
         """
-        slots = torch.arange(cache.keys[0].shape[2], device=x.device)
+        slots = torch.arange(cache.keys[0][0].shape[-2], device=x.device)
         seen = slots[None] < position[:, None]
         # The frame that is about to be overwritten is out of reach already.
         leaving = slots[None] == (position % self.config.reach)[:, None]
         visible = (seen & ~leaving)[:, None, None]
-        rotation = self.rotary(position)[:, None, None]
+        rotation = self.rotary(position)[:, None, None, None]
         keys, values = [], []
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
