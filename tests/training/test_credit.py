@@ -17,6 +17,7 @@ from gapt.training.credit import credit, report
 class Ear(torch.nn.Module):
     """A judge that counts the frames whose note is in the chord."""
 
+    kind = "discriminative"
     config = JudgeConfig(transformer=JUDGE_PRESETS["tiny"])
 
     def credit(self, melody, chords, real, part):
@@ -25,6 +26,8 @@ class Ear(torch.nn.Module):
 
 class Stone(Ear):
     """One that says the same of every chord."""
+
+    kind = "contrastive"
 
     def credit(self, melody, chords, real, part):
         return real.float()

@@ -10,7 +10,8 @@ import torch
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.models.checkpoint import load_contrastive, load_discriminative, load_generative
+from gapt.models.checkpoint import load_judge
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.judge import (
     ContrastiveTask,
@@ -36,7 +37,7 @@ def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
     train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
     losses = logged(tmp_path / "run", "train/loss")
     assert np.mean(losses[-3:]) < 0.65 * np.log(16)  # a judge that knows nothing: log 16
-    judge = load_contrastive(tmp_path / "run")
+    judge = load_judge(tmp_path / "run", ContrastiveJudge)
     batch = [torch.from_numpy(a) for a in ContrastiveTask(RECIPE, Corpus.load(tunes)).pairs]
     with torch.no_grad():
         scores = judge.score(*batch)
@@ -49,7 +50,7 @@ def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, steps=400)
     corpus = Corpus.load(tunes)
     train_discriminative(recipe, corpus, tmp_path / "run")
-    judge = load_discriminative(tmp_path / "run" / "last.safetensors")
+    judge = load_judge(tmp_path / "run" / "last.safetensors", DiscriminativeJudge)
     batch = DiscriminativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
     melody, chords, real = map(torch.from_numpy, batch)
     with torch.no_grad():
@@ -63,7 +64,7 @@ def test_the_generative_judge_learns_which_notes_go_with_the_chords(tunes, tmp_p
     recipe = msgspec.structs.replace(RECIPE, steps=200)
     corpus = Corpus.load(tunes)
     train_generative(recipe, corpus, tmp_path / "run")
-    judge = load_generative(tmp_path / "run" / "last.safetensors")
+    judge = load_judge(tmp_path / "run" / "last.safetensors", GenerativeJudge)
     batch = GenerativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
     melody, chords, real = map(torch.from_numpy, batch)
     with torch.no_grad():

@@ -21,7 +21,7 @@ from gapt.models.checkpoint import load, load_policy
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS
 from gapt.training.bench import bench_train, report
-from gapt.training.post import REALISM, PostTraining, post_train
+from gapt.training.post import PostTraining, post_train
 from gapt.training.pretrain import train_anchor
 from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
@@ -42,32 +42,50 @@ class Favourite(Reward):
         return {"favourite": hit / play.real.sum(1, keepdim=True)}
 
 
-def play_favourites(pretrained, *, adversarial):
-    """Train for a favourite chord; returns what is logged at the start and at the end."""
+class Restless(Reward):
+    """The share of the frames in which a chord is struck: another."""
+
+    name, weight = "restless", 1.0
+
+    def parts(self, play):
+        """One."""
+        struck = CHORDS.is_on(play.chords) & play.real
+        return {"restless": struck / play.real.sum(1, keepdim=True)}
+
+
+def hack(pretrained, reward, **weights):
+    """Train for a reward and for discriminators of these weights; what is watched before, after."""
     adversary = msgspec.structs.replace(
         pretrained.recipe.adversary,
-        weight=8.0,
         schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
+        **weights,
     )
     recipe = msgspec.structs.replace(
-        pretrained.recipe, adversary=adversary if adversarial else None, entropy=0.0, steps=50
+        pretrained.recipe, adversary=adversary if weights else None, entropy=0.0, steps=50
     )
     training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
     keeps = [reward for reward in training.rewards if isinstance(reward, Adversarial)]
-    training.rewards = [Favourite(), *keeps]
+    training.rewards = [reward, *keeps]
     watch = Watch(recipe, Corpus.load(pretrained.corpus), training.judges)
-    before, realism = watch.look(training.policy), []
+    before = watch.look(training.policy)
     for step in range(recipe.steps):
-        realism.append(training.update(step, realism).get(REALISM, 0.0))
+        training.update(step)
     return before, watch.look(training.policy)
 
 
 def test_a_reward_for_one_chord_is_hacked_without_the_adversary_and_not_with_it(pretrained):
-    before, hacked = play_favourites(pretrained, adversarial=False)
-    _, kept = play_favourites(pretrained, adversarial=True)
+    before, hacked = hack(pretrained, Favourite())
+    _, kept = hack(pretrained, Favourite(), weight=8.0)
     assert hacked["watch/chord_entropy"] < 0.5 * before["watch/chord_entropy"]
     assert kept["watch/chord_entropy"] > 0.6 * before["watch/chord_entropy"]
     assert kept["watch/chord_entropy"] > 2 * hacked["watch/chord_entropy"]
+
+
+def test_a_reward_for_striking_is_hacked_unless_rhythm_is_heard(pretrained):
+    before, hacked = hack(pretrained, Restless())
+    _, kept = hack(pretrained, Restless(), weight=0.0, rhythm=8.0)
+    assert hacked["watch/changes_per_bar"] > 3 * before["watch/changes_per_bar"]
+    assert 0.4 < kept["watch/changes_per_bar"] / before["watch/changes_per_bar"] < 1.5
 
 
 @pytest.mark.parametrize(("objective", "gain"), [("ppo", 0.2), ("grpo", 0.15)])
@@ -89,9 +107,10 @@ def test_reinforcement_raises_the_reward(pretrained, tmp_path, objective, gain):
     load_policy(tmp_path / "run")
 
 
-def test_with_a_head_start_critic_and_discriminator_learn_before_the_policy_does(pretrained):
+def test_with_a_head_start_critic_and_discriminators_learn_before_the_policy_does(pretrained):
     adversary = msgspec.structs.replace(
         pretrained.recipe.adversary,
+        rhythm=1.0,
         schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
     )
     recipe = msgspec.structs.replace(pretrained.recipe, adversary=adversary, head_start=2, warmup=1)
@@ -103,12 +122,12 @@ def test_with_a_head_start_critic_and_discriminator_learn_before_the_policy_does
             for name, network in training.learners.items()
         }
 
-    realism, changed = [], []
+    changed = []
     for step in range(3):
         before = weights()
-        realism.append(training.update(step, realism)[REALISM])
+        training.update(step)
         changed.append({name for name, now in weights().items() if not now.equal(before[name])})
-    others = {"critic", "discriminator"}
+    others = {"critic", "discriminator", "rhythm_discriminator"}
     assert changed == [others, others, {"policy", *others}]
 
 

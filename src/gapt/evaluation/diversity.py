@@ -17,7 +17,7 @@ from vendi_score import vendi as vendi_score
 
 from gapt.errors import UserError
 from gapt.evaluation.measures import Measure, Play, ratio
-from gapt.models.checkpoint import find_judges, load_contrastive
+from gapt.models.checkpoint import find_judges, load_judge
 from gapt.models.judges import ContrastiveJudge
 from gapt.music.frames import CHORDS, MAX_TRANSPOSITION, Voice, transpose_chords
 
@@ -32,7 +32,7 @@ def diversity_judge(folder: Path) -> tuple[str, ContrastiveJudge]:
     """
     for name, path in find_judges(folder).items():
         if name.startswith("contrastive"):
-            judge = load_contrastive(path)
+            judge = load_judge(path, ContrastiveJudge)
             if not judge.config.rhythm:
                 return name, judge
     raise UserError(f"no contrastive judge in {folder} that hears pitch, such as contrastive-0")

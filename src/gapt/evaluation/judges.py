@@ -25,8 +25,8 @@ from gapt.evaluation.corruption import move_onsets, replace_chords, thicken_chor
 from gapt.evaluation.judging import classification, retrieval
 from gapt.evaluation.plots import falling_scores
 from gapt.files import replacing
-from gapt.models.checkpoint import Judge, find_judges, load_judges
-from gapt.models.judges import PITCH_CLASSES, ContrastiveJudge, GenerativeJudge, heard
+from gapt.models.checkpoint import find_judges, load_judges
+from gapt.models.judges import PITCH_CLASSES, ContrastiveJudge, GenerativeJudge, Judge, heard
 from gapt.music.frames import MAX_TRANSPOSITION
 from gapt.training.batches import Batch, spread, stack, transpose
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.anchor import Anchor, AnchorConfig
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge, JudgeConfig
+from gapt.models.judges import JUDGES, Judge, JudgeConfig
 from gapt.models.policy import Policy
 from gapt.models.transformer import TransformerConfig
 from gapt.music.chords import VOCABULARY_ID
@@ -89,6 +89,7 @@ def checkpoint_path(path: Path) -> Path:
 
 
 M = TypeVar("M", bound=nn.Module)
+J = TypeVar("J", bound=Judge)
 
 
 def load_model(path: Path, name: str, build: Callable[[Any], M], config: type) -> M:
@@ -122,36 +123,16 @@ def load_anchor(path: Path) -> Anchor:
     return load_model(path, "anchor", Anchor, AnchorConfig)
 
 
-def load_contrastive(path: Path) -> ContrastiveJudge:
-    """The contrastive judge at `path`; see `load_model`."""
-    return load_model(path, "contrastive", ContrastiveJudge, JudgeConfig)
-
-
-def load_discriminative(path: Path) -> DiscriminativeJudge:
-    """The discriminative judge at `path`; see `load_model`."""
-    return load_model(path, "discriminative", DiscriminativeJudge, JudgeConfig)
-
-
-def load_generative(path: Path) -> GenerativeJudge:
-    """The generative judge at `path`; see `load_model`."""
-    return load_model(path, "generative", GenerativeJudge, JudgeConfig)
-
-
-Judge = ContrastiveJudge | DiscriminativeJudge | GenerativeJudge
-
-
-_JUDGE_LOADERS: dict[str, Callable[[Path], Judge]] = {
-    "contrastive": load_contrastive,
-    "discriminative": load_discriminative,
-    "generative": load_generative,
-}
+def load_judge(path: Path, judge: type[J]) -> J:
+    """The judge of that class at `path`; see `load_model`."""
+    return load_model(path, judge.kind, judge, JudgeConfig)
 
 
 def find_judges(folder: Path) -> dict[str, Path]:
     """The checkpoints of the judges in a folder by name, e.g. "contrastive-rhythm-0", in order.
 
     Each is a checkpoint `NAME.safetensors` or a run's folder `NAME`; the name begins with what it
-    is: "contrastive", "discriminative" or "generative". Other files are left alone.
+    is (`gapt.models.judges.JUDGES`). Other files are left alone.
 
     Raises:
         UserError: there are none.
@@ -159,8 +140,7 @@ def find_judges(folder: Path) -> dict[str, Path]:
     found = {
         path.stem: checkpoint_path(path)
         for path in sorted(folder.glob("*"))
-        if _judge_kind(path.stem) in _JUDGE_LOADERS
-        and (path.is_dir() or path.suffix == ".safetensors")
+        if _judge_kind(path.stem) in JUDGES and (path.is_dir() or path.suffix == ".safetensors")
     }
     if not found:
         raise UserError(
@@ -181,4 +161,4 @@ def load_judges(folder: Path) -> dict[str, Judge]:
         UserError: there are none, or one cannot be loaded; see `load_model`.
     """
     found = find_judges(folder)
-    return {name: _JUDGE_LOADERS[_judge_kind(name)](path) for name, path in found.items()}
+    return {name: load_judge(path, JUDGES[_judge_kind(name)]) for name, path in found.items()}

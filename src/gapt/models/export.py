@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import onnx
 import torch
+from rich.progress import track
 from torch import Tensor, nn
 
 from gapt.errors import UserError
@@ -28,8 +29,7 @@ from gapt.music.chords import VOCABULARY_ID
 from gapt.music.frames import SILENCE
 
 SLOTS = 8
-"""Sessions of a step of several. With 200 of the shipped size, eight at a time, a step of eight
-takes four times as long as one of one."""
+"""Sessions of a step of several, which takes as long as four steps of one (the shipped size)."""
 _BLOCK = 32
 """Weights that share a scale in 8 bits."""
 INPUTS = ("melody", "chords", "position", "struck", "temperatures", "chances")
@@ -128,7 +128,8 @@ def export_onnx(policy: Policy, path: Path, *, float32: bool = False) -> None:
     scale: a step reads every weight once, and a quarter of the bytes is read sooner. With `float32`
     they are left as they are, and the graph decides as torch does, to rounding.
     """
-    model = _either(_trace(policy, 1), _trace(policy, SLOTS))
+    graphs = [_trace(policy, size) for size in track((1, SLOTS), "tracing", transient=True)]
+    model = _either(*graphs)
     if not float32:
         _multiply_in_8_bits(model)
     _store_in_half_what_fits(model)

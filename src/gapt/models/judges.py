@@ -43,6 +43,8 @@ def _mean(hidden: Tensor, real: Tensor) -> Tensor:
 class ContrastiveJudge(nn.Module):
     """A melody encoder and a chord encoder whose unit vectors agree for real pairs."""
 
+    kind = "contrastive"
+
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
         self.config = config
@@ -98,6 +100,8 @@ class DiscriminativeJudge(nn.Module):
     right in some places and wrong in others, a judge learns where, and its score is fine-grained.
     """
 
+    kind = "discriminative"
+
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
         self.config = config
@@ -133,6 +137,8 @@ class GenerativeJudge(nn.Module):
     right key, and a note more in every chord, please judges who ask whether a pair is real; here
     they do not pay, for what is expected of more notes is expected less of each.
     """
+
+    kind = "generative"
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
@@ -178,6 +184,14 @@ class GenerativeJudge(nn.Module):
         return worth.gather(-1, heard(melody)[..., None]).squeeze(-1)
 
 
+Judge = ContrastiveJudge | DiscriminativeJudge | GenerativeJudge
+
+JUDGES: dict[str, type[Judge]] = {
+    judge.kind: judge for judge in (ContrastiveJudge, DiscriminativeJudge, GenerativeJudge)
+}
+"""By kind, which names and checkpoints of judges begin with."""
+
+
 def heard(melody: Tensor) -> Tensor:
     """Pitch classes int64 of melody states, 12 where no note sounds."""
     return torch.where(MELODY.sounds(melody), MELODY.symbol(melody) % PITCH_CLASSES, PITCH_CLASSES)
@@ -189,17 +203,24 @@ class Discriminator(nn.Module):
     The paper's D answers once for the whole part, which it reads alone: hearing the other too, it
     overfits and does worse (arXiv 2511.17879, table 2). Ours answers for every frame, as the
     discriminative judge does, and its reward is the mean over frames. So it overfits less, and
-    `hears_both` makes of it a judge of coherence who cannot be fooled for long.
+    `hears_both` makes of it a judge of coherence who cannot be fooled for long. One of `rhythm`
+    hears onsets, holds and silence only: how often, and where, is then all that it can go by.
     """
 
     def __init__(
-        self, config: TransformerConfig, *, part: Voice = CHORDS, hears_both: bool
+        self,
+        config: TransformerConfig,
+        *,
+        part: Voice = CHORDS,
+        hears_both: bool,
+        rhythm: bool = False,
     ) -> None:
         super().__init__()
         parts = (MELODY, CHORDS) if hears_both else (part,)
-        self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if MELODY in parts else None
-        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim) if CHORDS in parts else None
-        self.degree_embedding = DegreeEmbedding(config.dim) if hears_both else None
+        embedding = RhythmEmbedding if rhythm else VoiceEmbedding
+        self.melody_embedding = embedding(MELODY, config.dim) if MELODY in parts else None
+        self.chord_embedding = embedding(CHORDS, config.dim) if CHORDS in parts else None
+        self.degree_embedding = DegreeEmbedding(config.dim) if hears_both and not rhythm else None
         self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
         self.out = nn.Linear(config.dim, 1)
 

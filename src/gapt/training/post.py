@@ -47,8 +47,13 @@ from gapt.training.supervised import launch, learning_rate, progress_bar, resolv
 from gapt.training.watch import Watch
 from gapt.weights import JUDGES
 
-REALISM = "reward/adversarial/realism"
-"""The log's name of the mean adversarial reward, unweighted: what the schedule goes by."""
+DISCRIMINATORS = {"discriminator": "adversarial", "rhythm_discriminator": "adversarial_rhythm"}
+"""Their names, and those of their rewards; the second hears rhythm only."""
+
+
+def realism_of(discriminator: str) -> str:
+    """The log's name of its mean reward, unweighted: what its schedule goes by."""
+    return f"reward/{DISCRIMINATORS[discriminator]}/realism"
 
 
 class PostTraining:
@@ -57,6 +62,7 @@ class PostTraining:
     Attributes:
         policy: the one that learns.
         learners: all that learns, by name: what a checkpoint holds.
+        realism: the mean adversarial reward of every update so far, by discriminator.
         step: the number of the update that is being made.
         clock: the seconds that the parts of the updates have taken.
     """
@@ -103,13 +109,22 @@ class PostTraining:
             critic = ForesightedCritic(self.anchor) if recipe.foresight else Critic(self.policy)
             self.learners["critic"] = critic.eval()
             rates["critic"] = recipe.critic_learning_rate
+        self.realism: dict[str, list[float]] = {}
         if adversary := recipe.adversary:
-            discriminator = Discriminator(
-                adversary.transformer, part=self.part, hears_both=adversary.hears_both
-            )
-            self.learners["discriminator"] = discriminator
-            rates["discriminator"] = adversary.learning_rate
-            self.rewards.append(Adversarial(discriminator, adversary.weight, by_frame=by_frame))
+            weights = adversary.weight, adversary.rhythm
+            for (name, reward), weight in zip(DISCRIMINATORS.items(), weights, strict=True):
+                if not weight:
+                    continue
+                discriminator = Discriminator(
+                    adversary.transformer,
+                    part=self.part,
+                    hears_both=adversary.hears_both,
+                    rhythm=name == "rhythm_discriminator",
+                )
+                self.learners[name] = discriminator
+                rates[name] = adversary.learning_rate
+                self.realism[name] = []
+                self.rewards.append(Adversarial(reward, discriminator, weight, by_frame=by_frame))
         # One optimiser holds them all: it leaves alone what has no gradient.
         groups = [
             {"params": list(self.learners[name].parameters()), "peak": rate, "lr": rate}
@@ -122,13 +137,8 @@ class PostTraining:
         self.clock = Stopwatch(device)
         self.step = 0
 
-    def update(self, step: int, realism: list[float]) -> dict[str, float]:
-        """Make one update; returns what to log.
-
-        Args:
-            step: its number, from 0.
-            realism: the mean adversarial reward of every update before it, in order.
-        """
+    def update(self, step: int) -> dict[str, float]:
+        """Make one update, numbered from 0; returns what to log."""
         self.step = step
         self._set_learning_rates(step)
         songs, noise = self._draw(step)
@@ -142,11 +152,11 @@ class PostTraining:
             )
         with self.clock("rewards"), self.fabric.autocast():
             rewards, logged = self._reward(play)
-        if self.recipe.adversary:
+        for name, realism in self.realism.items():
+            realism.append(logged[realism_of(name)])
             with self.clock("discriminator"):
-                learns = self.recipe.adversary.schedule.learns(step, [*realism, logged[REALISM]])
                 torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
-                logged |= self._update_discriminator(songs, play, learns=learns)
+                logged |= self._update_discriminator(name, songs, play)
         advantages = None
         if self.recipe.objective == "grpo":
             advantages = group_advantages(rewards, play.real, self.recipe.group)
@@ -201,12 +211,11 @@ class PostTraining:
         count = self._total(play.real.sum().float())
         return (total - self._total(total.sum()) / count) * play.real, logged
 
-    def _update_discriminator(
-        self, songs: Rollout, play: Rollout, *, learns: bool
-    ) -> dict[str, float]:
-        """What D makes of patchworks of data and play; then teach it, if it learns."""
-        adversary, discriminator = self.recipe.adversary, self.learners["discriminator"]
+    def _update_discriminator(self, name: str, songs: Rollout, play: Rollout) -> dict[str, float]:
+        """What D makes of patchworks of data and play; then teach it, if its schedule says so."""
+        adversary, discriminator = self.recipe.adversary, self.learners[name]
         assert adversary is not None
+        learns = adversary.schedule.learns(self.step, self.realism[name])
         chance = torch.Generator().manual_seed(step_seed(self.recipe.seed, self.step))
         own = patches(self.recipe.batch, self.recipe.frames, chance)[0][self._mine()]
         own = own.to(play.real.device)
@@ -233,16 +242,16 @@ class PostTraining:
         discriminator.eval()
         with torch.no_grad():
             loss, accuracy = judge(slice(None))
-        logged = {"discriminator/loss": loss, "discriminator/accuracy": accuracy}
+        logged = {f"{name}/loss": loss, f"{name}/accuracy": accuracy}
         if learns:
             discriminator.train()
             for rows in self._minibatches():
                 loss, _ = judge(rows)
-                self._descend(loss, "discriminator")
+                self._descend(loss, name)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-        means = {name: self._mean(value) for name, value in logged.items()}
-        return {**means, "discriminator/learns": float(learns)}
+        means = {what: self._mean(value) for what, value in logged.items()}
+        return {**means, f"{name}/learns": float(learns)}
 
     def _learn(self, play: Rollout, rewards: Tensor, advantages: Tensor | None) -> dict[str, float]:
         """One optimiser step on a mini-batch; returns what to log."""
@@ -358,15 +367,15 @@ def post_train(
     header = Header(model="post-training", config=msgspec.to_builtins(training.policy.config))
     policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
     start = run.restore(header, training.learners, training.optimizer) if resume else 0
-    realism, alarmed = run.series(REALISM), False
+    training.realism = {name: run.series(realism_of(name)) for name in training.realism}
+    alarmed = False
 
     with progress_bar(disable=not fabric.is_global_zero) as progress:
         bar = progress.add_task(out.name, total=recipe.steps, completed=start, note="")
         for step in range(start, recipe.steps):
             if step == 0:
                 run.log(0, watch.look(training.policy))
-            logged = training.update(step, realism)
-            realism.append(logged.get(REALISM, 0.0))
+            logged = training.update(step)
             done = step + 1
             run.log(done, logged)
             if done % recipe.validate_every == 0 or done == recipe.steps:

@@ -108,6 +108,8 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         transformer: its sizes.
         learning_rate: peak, of the same shape as the policy's.
         weight: of its reward in the sum.
+        rhythm: weight of the reward of a second one, alike but for hearing only rhythm, which the
+            first hears little of beside harmony; 0: there is none, as published.
         hears_both: D(x, y), which judges chords to their melody; if not, D(y), as published.
         smoothing: how far the labels of real and played chords are from 1 and 0.
         schedule: when it learns.
@@ -116,6 +118,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     transformer: TransformerConfig
     learning_rate: float
     weight: float = 1.0
+    rhythm: float = 0.0
     hears_both: bool = True
     smoothing: float = 0.1
     schedule: TwoPhase = TwoPhase()

@@ -14,13 +14,7 @@ import torch
 from torch import Tensor
 
 from gapt.errors import UserError
-from gapt.models.checkpoint import Judge
-from gapt.models.judges import (
-    ContrastiveJudge,
-    DiscriminativeJudge,
-    Discriminator,
-    GenerativeJudge,
-)
+from gapt.models.judges import DiscriminativeJudge, Discriminator, GenerativeJudge, Judge
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
@@ -117,19 +111,17 @@ def _later(play: Rollout, part: Voice, bars: int) -> Rollout:
 
 
 def _weight(ensemble: Ensemble, judge: Judge) -> float:
-    if isinstance(judge, GenerativeJudge):
-        return ensemble.generative
-    kind = "contrastive" if isinstance(judge, ContrastiveJudge) else "discriminative"
-    return getattr(ensemble, f"{kind}_rhythm" if judge.config.rhythm else kind)
+    return getattr(ensemble, f"{judge.kind}_rhythm" if judge.config.rhythm else judge.kind)
 
 
 class Adversarial(Reward):
-    """Realism: -log(1 - D(y)), D being the co-evolving discriminator (section 4.2)."""
+    """Realism: -log(1 - D(y)), D being a co-evolving discriminator (section 4.2)."""
 
-    name = "adversarial"
-
-    def __init__(self, discriminator: Discriminator, weight: float, *, by_frame: bool) -> None:
-        self.discriminator, self.weight, self.by_frame = discriminator, weight, by_frame
+    def __init__(
+        self, name: str, discriminator: Discriminator, weight: float, *, by_frame: bool
+    ) -> None:
+        self.name, self.weight, self.by_frame = name, weight, by_frame
+        self.discriminator = discriminator
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One, of D as it is."""

@@ -15,8 +15,7 @@ from gapt.corpora.store import Corpus
 from gapt.evaluation.diversity import vendi
 from gapt.evaluation.measures import MEASURES, Measure, Play, chord_counts
 from gapt.models.anchor import PARTS
-from gapt.models.checkpoint import Judge
-from gapt.models.judges import ContrastiveJudge
+from gapt.models.judges import ContrastiveJudge, Judge
 from gapt.models.policy import Policy
 from gapt.training.batches import held_out, stack
 from gapt.training.recipes import PostTrainingRecipe
