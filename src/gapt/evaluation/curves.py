@@ -25,6 +25,7 @@ _PANELS = {
     "coherence": ("reward/coherence",),
     "rules": ("reward/rules",),
     "realism: −log(1 − D)": ("reward/adversarial/realism",),
+    "realism of the rhythm": ("reward/adversarial_rhythm/realism",),
     "harmony, held out": ("watch/harmony", "data/harmony"),
     "diversity (Vendi), held out": ("watch/vendi", "data/vendi"),
     "chord entropy, held out": ("watch/chord_entropy", "data/chord_entropy"),
@@ -42,6 +43,8 @@ _PANELS = {
     "discriminator's loss": ("discriminator/loss",),
     "discriminator's accuracy": ("discriminator/accuracy",),
     "discriminator's updates": ("discriminator/learns",),
+    "rhythm discriminator's loss": ("rhythm_discriminator/loss",),
+    "rhythm discriminator's accuracy": ("rhythm_discriminator/accuracy",),
 }
 _SUMMED = "discriminator/learns"
 _DENSE = 60  # points; a longer curve is smoothed
