@@ -101,18 +101,17 @@ def decide(steps: Sequence[Step]) -> list[tuple[int, int]]:
 def _step(steps: Sequence[Step], slots: int) -> list[tuple[int, int]]:
     """`decide` in one step of so many slots; what is left of them make the first's once more."""
     filled = [*steps, *[steps[0]] * (slots - len(steps))]
-    contexts, *told, struck, temperatures, chances = zip(*filled, strict=True)
-    melody, chords, _ = map(np.array, told)
+    contexts, melody, chords, _, struck, temperatures, chances = zip(*filled, strict=True)
     decision = contexts[0].policy.decide(
-        melody,
-        chords,
+        np.array(melody),
+        np.array(chords),
         np.array([context.frame - context.first for context in contexts]),
         np.array(struck),
         np.array(temperatures, dtype=float),
         np.array(chances),
         [context.cache for context in contexts],
     )
-    actions = zip(decision.chords.tolist(), decision.melody.tolist(), strict=True)
     for step, new in zip(steps, decision.new, strict=False):
         step.context.write(new, imagined=step.imagined)
+    actions = zip(decision.chords.tolist(), decision.melody.tolist(), strict=True)
     return list(actions)[: len(steps)]
