@@ -53,13 +53,17 @@ def test_normalised_advantages():
     """1, 2, 3: mean 2, deviation sqrt(2/3)."""
     side = 1 / math.sqrt(2 / 3)
     expected = torch.tensor([-side, 0.0, side])
-    torch.testing.assert_close(normalise(torch.tensor([1.0, 2.0, 3.0])), expected)
-    assert normalise(torch.ones(3)).tolist() == [0.0, 0.0, 0.0]
+    assert normalise(torch.ones(1, 3), torch.ones(1, 3).bool()).tolist() == [[0.0, 0.0, 0.0]]
+    # What comes after a trajectory's end does not count.
+    real = torch.tensor([[True, True], [True, False]])
+    normalised = normalise(torch.tensor([[1.0, 2.0], [3.0, 9.0]]), real)
+    torch.testing.assert_close(normalised[real], expected)
+    assert normalised[1, 1] == 0
 
 
 def test_normalising_goes_by_the_whole_batch():
     """Another process with the same number of advantages, all of them the negative of these."""
-    mine = torch.tensor([3.0, 5.0])
+    mine = torch.tensor([[3.0, 5.0]])
 
     def total(scalar):  # called for count, sum and sum of squares, in this order
         calls.append(scalar)
@@ -67,7 +71,7 @@ def test_normalising_goes_by_the_whole_batch():
 
     calls: list[torch.Tensor] = []
     expected = mine / math.sqrt((9 + 25) / 2)
-    torch.testing.assert_close(normalise(mine, total), expected)
+    torch.testing.assert_close(normalise(mine, mine > 0, total), expected)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,9 @@ def test_the_gradient_of_the_objective_is_the_policy_gradient():
 
 
 def test_explained_variance():
-    returns = torch.tensor([1.0, 2.0, 3.0])
-    assert explained_variance(torch.zeros(3), returns).item() == 1
-    assert explained_variance(returns - 2, returns).item() == pytest.approx(0)
+    """Of 1, 2, 3; the 9 comes after the end."""
+    returns = torch.tensor([[1.0, 2.0], [3.0, 9.0]])
+    real = returns < 9
+    assert explained_variance(torch.where(real, 0.0, 5.0), returns, real).item() == 1
+    assert explained_variance(returns - 2, returns, real).item() == pytest.approx(0)
+    assert explained_variance(0.5 * returns, returns, real).item() == pytest.approx(0.75)

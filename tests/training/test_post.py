@@ -239,7 +239,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
         "gapt.training.post.learning_rate", lambda _, step: 1e-3 if step < 5 else math.inf
     )
     recipe = msgspec.structs.replace(pretrained.recipe, steps=10, validate_every=2)
-    with pytest.raises(UserError, match=r"the loss of the .* is nan at update 5"):
+    with pytest.raises(UserError, match=r"(critic|policy)/.* is nan at update 5"):
         post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "run")
     _, kept = load(tmp_path / "run" / "last.safetensors", "post-training")
     assert all(tensor.isfinite().all() for tensor in kept.values())

@@ -232,7 +232,14 @@ class Discriminator(nn.Module):
             x = x + self.degree_embedding(melody, chords)
         return self.out(self.encoder(x, real)).float().squeeze(-1)
 
-    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """The mean of -log(1 - D), told by frame: float32 [B, T] that sums to it."""
+    def credit(
+        self, melody: Tensor, chords: Tensor, real: Tensor, *, logit: bool = False
+    ) -> Tensor:
+        """The mean of -log(1 - D), or of D's logit, told by frame: float32 [B, T] that sums to it.
+
+        The logit, log D - log(1 - D), is the reward of adversarial inverse reinforcement learning
+        (Fu et al., arXiv 1710.11248, section 4). Where D has won, -log(1 - D) is flat; it is not.
+        """
         weights = real / real.sum(1, keepdim=True).clamp(min=1)
-        return F.softplus(self(melody, chords, real)) * weights
+        logits = self(melody, chords, real)
+        return (logits if logit else F.softplus(logits)) * weights

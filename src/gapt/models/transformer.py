@@ -57,10 +57,12 @@ class Cache(NamedTuple):
 
     @staticmethod
     def empty(config: TransformerConfig, batch: int, like: Tensor) -> Cache:
-        """A cache with nothing in it, of the device and type of `like`."""
-        size = config.dim // config.heads
+        """A cache with nothing in it, of the device of `like`, and of the type to multiply in."""
+        size, kind = config.dim // config.heads, like.device.type
         shape = (config.layers, batch, config.heads, config.reach, size)
-        return Cache(like.new_zeros(shape), like.new_zeros(shape))
+        # What is kept in another type than autocast's, it would convert anew in every frame.
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
+        return Cache(like.new_zeros(shape, dtype=dtype), like.new_zeros(shape, dtype=dtype))
 
     def write(self, position: Tensor, new: Cache) -> None:
         """Put one frame's keys and values [layers, B, heads, dim / heads] in their slot.
@@ -82,20 +84,22 @@ class Rotary(nn.Module):
         picks = torch.linspace(0, len(_HARMONICS) - 1, head_dim // 2).round().long()
         turns = torch.tensor(_HARMONICS, dtype=torch.float64)[picks] / PERIOD
         angles = 2 * math.pi * torch.arange(PERIOD, dtype=torch.float64)[:, None] * turns
-        table = torch.stack([angles.cos(), angles.sin()], dim=1).float()  # [PERIOD, 2, D / 2]
-        self.register_buffer("table", table, persistent=False)
+        cos, sin = angles.cos(), angles.sin()
+        # For both halves of a vector, which are its first and its second coordinates.
+        table = torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)], dim=1)
+        self.register_buffer("table", table.float(), persistent=False)
 
     def forward(self, positions: Tensor) -> Tensor:
-        """The rotations [..., 2, head_dim / 2] of int positions [...]."""
+        """The rotations [..., 2, head_dim] of int positions [...]: what `rotate` needs of each."""
         return self.table[positions % PERIOD]
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """Rotate x [..., D] by rotations [..., 2, D / 2] that broadcast against it."""
+    """Rotate x [..., D] by rotations [..., 2, D] that broadcast against it; in float32."""
     cos, sin = rotation.unbind(-2)
-    first, second = x.float().chunk(2, dim=-1)
-    turned = torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
-    return turned.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    # In as few passes as can be: they take longer than the products beside them.
+    return (x * cos + torch.cat([second, first], dim=-1) * sin).to(x.dtype)
 
 
 Rows = Tensor | Sequence[Tensor]
@@ -119,11 +123,11 @@ class Attention(nn.Module):
         self.out = nn.Linear(config.dim, config.dim, bias=False)
 
     def forward(self, x: Tensor, rotation: Tensor, mask: Tensor | None) -> Tensor:
-        """All frames at once: x [B, T, dim], rotation [T, 2, D/2], mask bool (True = attend)."""
+        """All frames at once: x [B, T, dim], rotation [T, 2, D], mask bool (True = attend)."""
         batch, frames, dim = x.shape
         qkv = self.qkv(x).view(batch, frames, 3, self.heads, dim // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each [B, heads, T, D]
-        q, k = rotate(q, rotation), rotate(k, rotation)
+        qkv = qkv.permute(2, 0, 3, 1, 4)  # [3, B, heads, T, D]
+        (q, k), v = rotate(qkv[:2], rotation), qkv[2]
         if x.device.type == "cpu":  # where the backward pass of half precision is twice as slow
             q, k, v = q.float(), k.float(), v.float()
         # No dropout on the weights: with it, CPUs have no fused kernel. The residual has some.

@@ -1,7 +1,8 @@
 """The arithmetic of post-training: advantages, the clipped objective, divergence, entropy.
 
 Pure functions of tensors, each a few lines, each tested against numbers worked out by hand. In
-shapes, B are trajectories, T decisions in time, N decisions in any order.
+shapes, B are trajectories, T decisions in time. What is after a trajectory's end is weighed 0, not
+cut out: how much there is of it, a GPU would have to be asked, and waited for.
 """
 
 from __future__ import annotations
@@ -35,11 +36,10 @@ def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple
     rewards, values = rewards * real, values * real
     later = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
     surprise = rewards + later - values
-    advantages = torch.zeros_like(rewards)
-    running = torch.zeros_like(rewards[:, 0])
-    for t in reversed(range(rewards.shape[1])):
-        running = surprise[:, t] + decay * running
-        advantages[:, t] = running
+    # As one product, not frame by frame: a GPU has the sum sooner than 256 requests for its terms.
+    now = torch.arange(rewards.shape[1], device=rewards.device)
+    ahead = now[:, None] - now  # of frame t, the surprise k - t frames ahead counts decay^(k - t)
+    advantages = surprise @ (decay ** ahead.clamp(min=0) * (ahead >= 0)).to(surprise.dtype)
     advantages = advantages * real
     return advantages, advantages + values
 
@@ -61,20 +61,23 @@ def group_advantages(rewards: Tensor, real: Tensor, group: int) -> Tensor:
     return (returns - returns.mean(1, keepdim=True)).view(-1, 1) * real
 
 
-def normalise(advantages: Tensor, total: Total = alone) -> Tensor:
-    """Mean 0 and deviation 1: float [N], the real decisions of a batch that processes share."""
-    count = total(torch.ones_like(advantages).sum())
-    mean = total(advantages.sum()) / count
-    variance = total((advantages - mean).square().sum()) / count
-    return (advantages - mean) / (variance.sqrt() + 1e-8)
+def normalise(advantages: Tensor, real: Tensor, total: Total = alone) -> Tensor:
+    """Mean 0 and deviation 1 over the real decisions of a batch that processes share.
+
+    Float [B, T] and bool [B, T] to float [B, T], 0 where not real.
+    """
+    count = total(real.sum().float())
+    mean = total((advantages * real).sum()) / count
+    centred = (advantages - mean) * real
+    return centred / ((total(centred.square().sum()) / count).sqrt() + 1e-8)
 
 
 def clipped(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
     """PPO's surrogate (Schulman et al., arXiv 1707.06347, eq. 7), to be made large.
 
     Args:
-        ratio: float [N]; how much likelier each action has become.
-        advantages: float [N].
+        ratio: float [B, T]; how much likelier each action has become.
+        advantages: float [B, T].
         clip: epsilon; beyond 1 +- it nothing more is to be gained.
     """
     return torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
@@ -90,6 +93,11 @@ def entropy(log_p: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(-1)
 
 
-def explained_variance(errors: Tensor, returns: Tensor) -> Tensor:
-    """1 - Var(errors) / Var(returns), of float [N]: 1 for a perfect critic."""
-    return 1 - errors.detach().var(correction=0) / returns.var(correction=0).clamp(min=1e-12)
+def explained_variance(errors: Tensor, returns: Tensor, real: Tensor) -> Tensor:
+    """1 - Var(errors) / Var(returns), of the real ones of float [B, T]: 1 for a perfect critic."""
+
+    def variance(values: Tensor) -> Tensor:
+        mean = (values * real).sum() / real.sum()
+        return ((values - mean) * real).square().sum() / real.sum()
+
+    return 1 - variance(errors.detach()) / variance(returns).clamp(min=1e-12)

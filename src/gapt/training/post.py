@@ -4,8 +4,8 @@ One update (Wu et al., arXiv 2511.17879, algorithm 1):
 
     1. the policy plays to melodies of the data, as live: hearing only what is past
     2. judges, rules and the discriminator reward what it played
-    3. the discriminator learns to tell it from the data's own chords, if its schedule says so
-    4. the policy and its critic learn from the play, a mini-batch at a time
+    3. the policy and its critic learn from the play, a mini-batch at a time
+    4. the discriminator learns to tell it from the data's own chords, if its schedule says so
 
 Everything that an update needs comes from the recipe, the seed and the update's number, and from
 weights and optimiser; so a run that was cut off goes on as if it had not been.
@@ -13,6 +13,8 @@ weights and optimiser; so a run that was cut off goes on as if it had not been.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning_fabric
@@ -124,7 +126,11 @@ class PostTraining:
                 self.learners[name] = discriminator
                 rates[name] = adversary.learning_rate
                 self.realism[name] = []
-                self.rewards.append(Adversarial(reward, discriminator, weight, by_frame=by_frame))
+                self.rewards.append(
+                    Adversarial(
+                        reward, discriminator, weight, by_frame=by_frame, logit=adversary.logit
+                    )
+                )
         # One optimiser holds them all: it leaves alone what has no gradient.
         groups = [
             {"params": list(self.learners[name].parameters()), "peak": rate, "lr": rate}
@@ -138,7 +144,14 @@ class PostTraining:
         self.step = 0
 
     def update(self, step: int) -> dict[str, float]:
-        """Make one update, numbered from 0; returns what to log."""
+        """Make one update, numbered from 0; returns what to log.
+
+        Until its end hardly anything is asked of a GPU that would have to be waited for: so there
+        is always something for it to do.
+
+        Raises:
+            UserError: a loss is no longer a number.
+        """
         self.step = step
         self._set_learning_rates(step)
         songs, noise = self._draw(step)
@@ -152,21 +165,30 @@ class PostTraining:
             )
         with self.clock("rewards"), self.fabric.autocast():
             rewards, logged = self._reward(play)
-        for name, realism in self.realism.items():
-            realism.append(logged[realism_of(name)])
-            with self.clock("discriminator"):
-                torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
-                logged |= self._update_discriminator(name, songs, play)
         advantages = None
         if self.recipe.objective == "grpo":
             advantages = group_advantages(rewards, play.real, self.recipe.group)
-        sums: dict[str, float] = {}
         for rows in self._minibatches():
             some = Rollout(*(tensor[rows] for tensor in play))
             given = None if advantages is None else advantages[rows]
             for name, value in self._learn(some, rewards[rows], given).items():
-                sums[name] = sums.get(name, 0.0) + value / self.recipe.minibatches
-        return {**logged, **sums, "learning_rate": learning_rate(self.recipe, step)}
+                logged[name] = logged.get(name, 0.0) + value / self.recipe.minibatches
+        # Last, though it could as well be first: whether it learns, depends on what was earned.
+        for name, realism in self.realism.items():
+            realism.append(self._mean(logged[realism_of(name)]).item())
+            with self.clock("discriminator"):
+                torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
+                logged |= self._update_discriminator(name, songs, play)
+        values = self._mean(torch.stack(list(logged.values()))).tolist()
+        self.clock.settle()
+        for name, value in zip(logged, values, strict=True):
+            if not math.isfinite(value):
+                raise UserError(
+                    f"{name} is {value:.3g} at update {step}. The last checkpoint is from before "
+                    "and is kept; a lower learning_rate usually helps"
+                )
+        rate = learning_rate(self.recipe, step)
+        return {**dict(zip(logged, values, strict=True)), "learning_rate": rate}
 
     def _draw(self, step: int) -> tuple[Rollout, Tensor]:
         """This process' share of the update's songs, and of its chance.
@@ -194,24 +216,24 @@ class PostTraining:
         return [slice(first * size, (first + 1) * size) for first in range(self.recipe.minibatches)]
 
     @torch.no_grad()
-    def _reward(self, play: Rollout) -> tuple[Tensor, dict[str, float]]:
+    def _reward(self, play: Rollout) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of all rewards, float [B, T], and the mean of each part over trajectories."""
         total = torch.zeros_like(play.log_probs)
-        logged = {}
+        logged: dict[str, Tensor] = {}
         for reward in self.rewards:
             parts = reward.parts(play)
             for name, part in parts.items():
-                logged[f"reward/{reward.name}/{name}"] = self._mean(part.sum(1).mean())
+                logged[f"reward/{reward.name}/{name}"] = part.sum(1).mean()
             whole = reward.weight * torch.stack(list(parts.values())).sum(0)
-            logged[f"reward/{reward.name}"] = self._mean(whole.sum(1).mean())
+            logged[f"reward/{reward.name}"] = whole.sum(1).mean()
             total += whole
-        logged["reward/total"] = self._mean(total.sum(1).mean())
+        logged["reward/total"] = total.sum(1).mean()
         # How long an episode is, is the melody's affair: so a reward that every frame gets teaches
         # nothing, and without it the critic need not count the frames that are left.
         count = self._total(play.real.sum().float())
         return (total - self._total(total.sum()) / count) * play.real, logged
 
-    def _update_discriminator(self, name: str, songs: Rollout, play: Rollout) -> dict[str, float]:
+    def _update_discriminator(self, name: str, songs: Rollout, play: Rollout) -> dict[str, Tensor]:
         """What D makes of patchworks of data and play; then teach it, if its schedule says so."""
         adversary, discriminator = self.recipe.adversary, self.learners[name]
         assert adversary is not None
@@ -231,13 +253,12 @@ class PostTraining:
         def judge(rows: slice) -> tuple[Tensor, Tensor]:
             """The loss and the accuracy over real frames."""
             *parts, label = (both[:, rows].flatten(0, 1) for both in (*heard, labels))
-            real = parts[-1]
             with self.fabric.autocast():
-                logits = discriminator(*parts)[real]
-            soft = label[real] * (1 - 2 * adversary.smoothing) + adversary.smoothing
+                logits = discriminator(*parts)
+            soft = label * (1 - 2 * adversary.smoothing) + adversary.smoothing
             losses = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
-            correct = (logits > 0) == label[real]
-            return self._share_of_mean(losses), self._share_of_mean(correct.float())
+            mean = self._mean_over(parts[-1])
+            return mean(losses), mean(((logits > 0) == label).float())
 
         discriminator.eval()
         with torch.no_grad():
@@ -250,33 +271,32 @@ class PostTraining:
                 self._descend(loss, name)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-        means = {what: self._mean(value) for what, value in logged.items()}
-        return {**means, f"{name}/learns": float(learns)}
+        return {**logged, f"{name}/learns": loss.new_tensor(float(learns))}
 
-    def _learn(self, play: Rollout, rewards: Tensor, advantages: Tensor | None) -> dict[str, float]:
+    def _learn(
+        self, play: Rollout, rewards: Tensor, advantages: Tensor | None
+    ) -> dict[str, Tensor]:
         """One optimiser step on a mini-batch; returns what to log."""
         recipe, real = self.recipe, play.real
         logged: dict[str, Tensor] = {}
-        mean = self._share_of_mean
+        mean = self._mean_over(real)
         if advantages is None:
             with self.clock("critic"):
                 with self.fabric.autocast():
                     values = self.learners["critic"](play.melody, play.chords, real)
                 advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
-                errors = returns[real] - values[real]
+                errors = returns - values
                 logged["critic/loss"] = mean(errors.square())
                 self._descend(logged["critic/loss"], "critic")
-                logged["critic/explained_variance"] = explained_variance(errors, returns[real])
-        # From here on there are only real decisions: [N], over actions [N, A].
-        gains = normalise(advantages[real], self._total)
-        actions = self.part.actions(play.of(self.part))[real][:, None]
+                logged["critic/explained_variance"] = explained_variance(errors, returns, real)
+        gains = normalise(advantages, real, self._total)
+        actions = self.part.actions(play.of(self.part))[..., None]
         with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
-            anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real)[real])
+            anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real))
         with self.clock("policy"):
             with self.fabric.autocast():
-                logits = self.policy(play.melody, play.chords).of(self.part)
-            log_p = self._log_p(logits[real])
-            ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs[real]).exp()
+                log_p = self._log_p(self.policy(play.melody, play.chords).of(self.part))
+            ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs).exp()
             objective = mean(clipped(ratio, gains, recipe.clip))
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
             loss = -objective + recipe.anchor_kl * kl - recipe.entropy * spread
@@ -289,27 +309,19 @@ class PostTraining:
             "policy/entropy": spread,
             "policy/clip_fraction": mean(((ratio - 1).abs() > recipe.clip).float()),
         }
-        return {name: self._mean(value) for name, value in logged.items()}
+        return {name: value.detach() for name, value in logged.items()}
 
     def _log_p(self, logits: Tensor) -> Tensor:
         return (logits / self.recipe.temperature).log_softmax(-1)
 
     def _descend(self, loss: Tensor, name: str) -> None:
-        """One learner's gradients of a loss: the mean over processes, clipped.
-
-        Raises:
-            UserError: the loss is no longer a number.
-        """
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"the loss of the {name} is {loss.item():.3g} at update {self.step}. The last "
-                "checkpoint is from before and is kept; a lower learning_rate usually helps"
-            )
+        """One learner's gradients of a loss: the mean over processes, clipped."""
         torch.autograd.backward(loss)
         parameters = list(self.learners[name].parameters())
-        for parameter in parameters:
-            if parameter.grad is not None:  # the policy's melody head has none
-                parameter.grad = self._total(parameter.grad) / self.fabric.world_size
+        if self.fabric.world_size > 1:
+            for parameter in parameters:
+                if parameter.grad is not None:  # the policy's melody head has none
+                    parameter.grad = self._mean(parameter.grad)
         nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
 
     def _set_learning_rates(self, step: int) -> None:
@@ -320,18 +332,20 @@ class PostTraining:
 
     def _total(self, tensor: Tensor) -> Tensor:
         """The sum of a tensor over all processes."""
-        total = self.fabric.all_reduce(tensor, reduce_op="sum")
+        if self.fabric.world_size == 1:
+            return tensor
+        total = self.fabric.all_reduce(tensor.clone(), reduce_op="sum")  # which sums in place
         assert isinstance(total, Tensor)
         return total
 
-    def _share_of_mean(self, values: Tensor) -> Tensor:
-        """The mean [] of values [N]; averaged over processes, it is that over all of theirs."""
-        count = self._total(values.new_tensor(float(len(values))))
-        return values.sum() / count * self.fabric.world_size
+    def _mean(self, tensor: Tensor) -> Tensor:
+        """The mean of a tensor over all processes."""
+        return self._total(tensor) / self.fabric.world_size
 
-    def _mean(self, scalar: Tensor) -> float:
-        """The mean of a scalar over all processes."""
-        return self._total(scalar.detach()).item() / self.fabric.world_size
+    def _mean_over(self, real: Tensor) -> Callable[[Tensor], Tensor]:
+        """The mean of values [B, T] where `real`; averaged over processes, that over all theirs."""
+        count = self._mean(real.sum().float())
+        return lambda values: torch.where(real, values, 0.0).sum() / count
 
 
 def _check_sizes(recipe: PostTrainingRecipe, processes: int) -> None:

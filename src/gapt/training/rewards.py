@@ -115,18 +115,28 @@ def _weight(ensemble: Ensemble, judge: Judge) -> float:
 
 
 class Adversarial(Reward):
-    """Realism: -log(1 - D(y)), D being a co-evolving discriminator (section 4.2)."""
+    """Realism: -log(1 - D(y)), D being a co-evolving discriminator (section 4.2).
+
+    Or D's logit, which is ours (`Discriminator.credit`).
+    """
 
     def __init__(
-        self, name: str, discriminator: Discriminator, weight: float, *, by_frame: bool
+        self,
+        name: str,
+        discriminator: Discriminator,
+        weight: float,
+        *,
+        by_frame: bool,
+        logit: bool = False,
     ) -> None:
         self.name, self.weight, self.by_frame = name, weight, by_frame
-        self.discriminator = discriminator
+        self.discriminator, self.logit = discriminator, logit
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One, of D as it is."""
         self.discriminator.eval()
-        credit = self.discriminator.credit(play.melody, play.chords, play.real)
+        heard = play.melody, play.chords, play.real
+        credit = self.discriminator.credit(*heard, logit=self.logit)
         return _placed({"realism": credit}, play.real, by_frame=self.by_frame)
 
 

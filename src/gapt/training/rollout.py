@@ -122,13 +122,12 @@ def _recorded(work: Callable[[], None]) -> Callable[[], None]:
     """Work on a GPU's tensors, recorded once as a CUDA graph: what is returned does it again.
 
     A frame is some hundred small kernels, which a GPU runs sooner than Python can ask for them.
-    The work is done a few times here, which warms up what must not happen while it is recorded.
+    The work is done once here, which warms up what must not happen while it is recorded.
     """
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        for _ in range(3):
-            work()
+        work()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     # Other threads, those of NCCL say, go on talking to the GPU.
