@@ -14,7 +14,7 @@ import msgspec
 from torch import Tensor, nn
 
 from gapt.models.policy import shift
-from gapt.models.transformer import Cache, Transformer, TransformerConfig
+from gapt.models.transformer import Memory, Transformer, TransformerConfig
 from gapt.models.voices import ActionHead, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice, other
 
@@ -64,8 +64,8 @@ class Anchor(nn.Module):
         return self._encode(heard, real)
 
     def decide(
-        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, cache: Cache
-    ) -> tuple[Tensor, Cache]:
+        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory
+    ) -> Tensor:
         """One frame's logits [B, actions]; see `gapt.models.policy.Policy.decide`."""
-        hidden, new = self.transformer.step(sight + self.own_embedding(own), position, cache)
-        return self.head(hidden, own), new
+        hidden = self.transformer.step(sight + self.own_embedding(own), position, memory)
+        return self.head(hidden, own)

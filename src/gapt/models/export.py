@@ -10,7 +10,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -23,7 +22,7 @@ from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.checkpoint import OPTIMIZER, checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
-from gapt.models.transformer import Cache
+from gapt.models.transformer import Attend, Cache
 from gapt.models.voices import MASKED
 from gapt.music.chords import VOCABULARY_ID
 from gapt.music.frames import SILENCE
@@ -53,6 +52,47 @@ def draw(logits: Tensor, temperature: Tensor, chance: Tensor) -> Tensor:
     return (cumulative <= wanted).sum(-1)
 
 
+class _Caches:
+    """The `Memory` of sessions whose caches lie apart, and are the caller's to write.
+
+    They are not copied: old and new scores are computed apart, the old ones a session at a time,
+    and only the scores joined.
+    """
+
+    def __init__(self, reach: int, keys: list[list[Tensor]], values: list[list[Tensor]]) -> None:
+        """By layer and session, float [1, heads, reach, D] each."""
+        self._reach, self._keys, self._values = reach, keys, values
+        self._new: list[tuple[Tensor, Tensor]] = []
+
+    def at(self, position: Tensor) -> Attend:
+        """See `Memory`."""
+        slots = torch.arange(self._reach)
+        seen = slots[None] < position[:, None]
+        # The frame that is about to be overwritten is out of reach already.
+        leaving = slots[None] == (position % self._reach)[:, None]
+        visible = (seen & ~leaving)[:, None, None]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            q = q * q.shape[-1] ** -0.5
+            keys, values = self._keys[layer], self._values[layer]
+            old = _each(q, [row.transpose(-1, -2) for row in keys]).masked_fill(~visible, -1e9)
+            new = (q * k).sum(-1, keepdim=True)
+            weights = torch.cat([old, new], dim=-1).softmax(-1)  # [B, heads, 1, reach + 1]
+            self._new.append((k.squeeze(2), v.squeeze(2)))
+            return _each(weights[..., :-1], values) + weights[..., -1:] * v
+
+        return attend
+
+    def new(self) -> Tensor:
+        """The frame's keys and values [B, layers, 2, heads, D], as they are to be written."""
+        return torch.stack([torch.stack(pair, dim=1) for pair in self._new], dim=1)
+
+
+def _each(x: Tensor, rows: list[Tensor]) -> Tensor:
+    """The product of each row of x [B, ...] with its own of `rows`."""
+    return torch.cat([one @ row for one, row in zip(torch.split(x, 1), rows, strict=True)])
+
+
 class _Step(nn.Module):
     """`Policy.step` and the draws from it, with tensors in and tensors out.
 
@@ -74,18 +114,15 @@ class _Step(nn.Module):
         keys: list[list[Tensor]],
         values: list[list[Tensor]],
     ) -> tuple[Tensor, ...]:
-        # `step` asks a cache only for its layers, one by one, and a layer only for its rows.
-        cache = Cache(cast(Tensor, keys), cast(Tensor, values))
-        output, new = self.policy.step(melody, chords, position, cache)
+        memory = _Caches(self.policy.config.reach, keys, values)
+        output = self.policy.step(melody, chords, position, memory)
         is_silence = torch.arange(output.chords.shape[-1]) == SILENCE
         chord_logits = output.chords.masked_fill(struck[:, None] & is_silence, MASKED)
         drawn = (
             draw(logits, temperatures[:, player], chances[:, player])
             for player, logits in enumerate((chord_logits, output.melody))
         )
-        # [layers, B, ...], twice, to [B, layers, 2, ...]: as the frame is written.
-        written = torch.stack(list(new), dim=1).movedim(2, 0)
-        return *drawn, chord_logits, output.melody, written
+        return *drawn, chord_logits, output.melody, memory.new()
 
 
 def export(source: Path, path: Path, *, half: bool = False, float32: bool = False) -> None:

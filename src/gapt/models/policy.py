@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gapt.models.transformer import Cache, Transformer, TransformerConfig
+from gapt.models.transformer import Memory, Transformer, TransformerConfig
 from gapt.models.voices import ActionHead, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice, other
 
@@ -57,22 +57,22 @@ class Policy(nn.Module):
         )
 
     def step(
-        self, melody: Tensor, chords: Tensor, position: Tensor, cache: Cache
-    ) -> tuple[PolicyOutput, Cache]:
+        self, melody: Tensor, chords: Tensor, position: Tensor, memory: Memory
+    ) -> PolicyOutput:
         """One frame's decision, for each row of a batch.
 
         Args:
             melody: int64 [B], the melody's state in the frame before (`MELODY.start` at first).
             chords: int64 [B], likewise.
             position: int64 [B], the frame to decide, from 0.
-            cache: the frames before.
+            memory: of the frames before; remembers this one too.
 
         Returns:
-            The logits [B, actions], and what to write in the cache.
+            The logits [B, actions].
         """
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
-        hidden, new = self.transformer.step(x, position, cache)
-        return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody)), new
+        hidden = self.transformer.step(x, position, memory)
+        return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody))
 
     def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
         """What each decision of a part sees of the other part: float [B, T, dim] of [B, T].
@@ -83,11 +83,10 @@ class Policy(nn.Module):
         return embedding(shift(heard, other(part)))
 
     def decide(
-        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, cache: Cache
-    ) -> tuple[Tensor, Cache]:
+        self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory
+    ) -> Tensor:
         """`step` for one part alone, the other given as one frame [B, dim] of its sight."""
         chords = part == CHORDS
         embedding = self.chord_embedding if chords else self.melody_embedding
         head = self.chord_head if chords else self.melody_head
-        hidden, new = self.transformer.step(sight + embedding(own), position, cache)
-        return head(hidden, own), new
+        return head(self.transformer.step(sight + embedding(own), position, memory), own)

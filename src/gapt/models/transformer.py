@@ -4,15 +4,15 @@ Policy, critic, anchor, reward encoders and discriminator are all built from it.
 into vectors, one a frame, and knows nothing of music but one thing: positions are frames, so its
 rotary wavelengths are musical durations.
 
-The cache is plain tensors held by the caller: `step` reads the frames before and returns what the
-caller should write. Live sessions, batched rollouts and the ONNX graph all run this same code.
+What a step needs of the frames before, its caller keeps: a rollout in a `Cache`, the ONNX graph in
+one of its own. Live sessions, batched rollouts and the ONNX graph all run this same code.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import msgspec
 import torch
@@ -44,6 +44,18 @@ class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     reach: int = 192
 
 
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""Of a layer and one frame's q, k and v [B, heads, 1, D]: what q finds in the frames before, and in
+its own; the same shape."""
+
+
+class Memory(Protocol):
+    """The keys and values of the frames before."""
+
+    def at(self, position: Tensor) -> Attend:
+        """How to attend from the frame at `position`, int64 [B], which is then remembered too."""
+
+
 class Cache(NamedTuple):
     """The keys and values of the last `reach` frames: ring buffers, one slot a frame.
 
@@ -64,14 +76,23 @@ class Cache(NamedTuple):
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
         return Cache(like.new_zeros(shape, dtype=dtype), like.new_zeros(shape, dtype=dtype))
 
-    def write(self, position: Tensor, new: Cache) -> None:
-        """Put one frame's keys and values [layers, B, heads, dim / heads] in their slot.
+    def first(self, slots: int) -> Cache:
+        """Its first slots alone, where they lie: all that is needed before they are full."""
+        return Cache(self.keys[:, :, :, :slots], self.values[:, :, :, :slots])
 
-        `position` is int64 [1], on the cache's device: so a GPU need not wait to be told it.
-        """
-        slot = position % self.keys.shape[3]
-        for ring, frame in zip(self, new, strict=True):
-            ring.index_copy_(3, slot, frame.unsqueeze(3).to(ring.dtype))
+    def at(self, position: Tensor) -> Attend:
+        """See `Memory`. The frame takes the slot of the one that comes to be out of reach."""
+        slots = self.keys.shape[3]
+        slot = (position % slots)[:, None, None, None]
+        filled = (torch.arange(slots, device=position.device) <= position[:, None])[:, None, None]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            keys, values = self.keys[layer], self.values[layer]
+            keys.scatter_(2, slot.expand_as(k), k.to(keys.dtype))
+            values.scatter_(2, slot.expand_as(v), v.to(values.dtype))
+            return F.scaled_dot_product_attention(q, keys, values, attn_mask=filled)
+
+        return attend
 
 
 class Rotary(nn.Module):
@@ -102,17 +123,6 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     return (x * cos + torch.cat([second, first], dim=-1) * sin).to(x.dtype)
 
 
-Rows = Tensor | Sequence[Tensor]
-"""Rows of a batch: in one piece [B, ...], or each by itself [1, ...], wherever it lies."""
-
-
-def _each(x: Tensor, rows: Rows, product: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The product of each row of x with the same row of `rows`."""
-    if isinstance(rows, Tensor):
-        return product(x, rows)
-    return torch.cat([product(one, row) for one, row in zip(torch.split(x, 1), rows, strict=True)])
-
-
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
@@ -134,25 +144,12 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(y.transpose(1, 2).reshape(batch, frames, dim))
 
-    def step(
-        self, x: Tensor, rotation: Tensor, keys: Rows, values: Rows, visible: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One frame, x [B, dim], over cached keys and values [B, heads, S, D].
-
-        The cache is not copied: old and new scores are computed apart and only the scores joined.
-        `visible` bool [B, 1, 1, S] says which slots count. Returns y [B, dim] and the frame's key
-        and value [B, heads, D].
-        """
+    def step(self, x: Tensor, rotation: Tensor, layer: int, attend: Attend) -> Tensor:
+        """One frame, x [B, dim], to the same shape."""
         batch, dim = x.shape
         qkv = self.qkv(x).view(batch, 3, self.heads, 1, dim // self.heads)
         q, k = rotate(qkv[:, :2], rotation).unbind(1)
-        v = qkv[:, 2]
-        q = q * (dim // self.heads) ** -0.5
-        old = _each(q, keys, lambda q, k: q @ k.transpose(-1, -2)).masked_fill(~visible, -1e9)
-        new = (q * k).sum(-1, keepdim=True)
-        weights = torch.cat([old, new], dim=-1).softmax(-1)  # [B, heads, 1, S + 1]
-        y = _each(weights[..., :-1], values, torch.matmul) + weights[..., -1:] * v
-        return self.out(y.reshape(batch, dim)), k.squeeze(2), v.squeeze(2)
+        return self.out(attend(layer, q, k, qkv[:, 2]).reshape(batch, dim))
 
 
 class FeedForward(nn.Module):
@@ -184,13 +181,10 @@ class Block(nn.Module):
         x = x + self.dropout(self.attention(self.attention_norm(x), rotation, mask))
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
-    def step(
-        self, x: Tensor, rotation: Tensor, keys: Rows, values: Rows, visible: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, x: Tensor, rotation: Tensor, layer: int, attend: Attend) -> Tensor:
         """One frame; see `Attention.step`."""
-        y, k, v = self.attention.step(self.attention_norm(x), rotation, keys, values, visible)
-        x = x + y
-        return x + self.feed_forward(self.feed_forward_norm(x)), k, v
+        x = x + self.attention.step(self.attention_norm(x), rotation, layer, attend)
+        return x + self.feed_forward(self.feed_forward_norm(x))
 
 
 class Transformer(nn.Module):
@@ -233,30 +227,23 @@ class Transformer(nn.Module):
             x = block(x, rotation, mask)
         return self.norm(x)
 
-    def step(self, x: Tensor, position: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+    def step(self, x: Tensor, position: Tensor, memory: Memory) -> Tensor:
         """One frame of a causal model.
 
         Args:
             x: float [B, dim], the frame at `position`.
-            position: int [B], how many frames came before; any size, each row its own.
-            cache: the frames before; may be cut to its first S slots while position < S.
+            position: int64 [B], how many frames came before; any size, each row its own.
+            memory: of the frames before; remembers this one too.
 
         Returns:
-            y float [B, dim], and the frame's keys and values for `Cache.write`.
+            y float [B, dim].
         """
-        slots = torch.arange(cache.keys[0][0].shape[-2], device=x.device)
-        seen = slots[None] < position[:, None]
-        # The frame that is about to be overwritten is out of reach already.
-        leaving = slots[None] == (position % self.config.reach)[:, None]
-        visible = (seen & ~leaving)[:, None, None]
+        attend = memory.at(position)
         rotation = self.rotary(position)[:, None, None, None]
-        keys, values = [], []
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            x, k, v = block.step(x, rotation, cache.keys[layer], cache.values[layer], visible)
-            keys.append(k)
-            values.append(v)
-        return self.norm(x), Cache(torch.stack(keys), torch.stack(values))
+            x = block.step(x, rotation, layer, attend)
+        return self.norm(x)
 
 
 def _initialise(module: nn.Module) -> None:

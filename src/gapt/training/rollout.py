@@ -93,8 +93,7 @@ def rollout(
         def now(tensor: Tensor) -> Tensor:
             return tensor.index_select(1, t).squeeze(1)
 
-        logits, new = player.decide(part, now(sight), before, at, filled)
-        cache.write(t, new)
+        logits = player.decide(part, now(sight), before, at, filled)
         log_p = (logits / temperature).log_softmax(-1)
         actions = sample(log_p, now(noise))
         if given:
@@ -113,7 +112,7 @@ def rollout(
         torch.cuda.current_stream().synchronize()  # the record must outlive what it plays
     else:
         for frame in range(frames):
-            decide(_filled(cache, frame))
+            decide(cache.first(_filled(frame)))
     melody, chords = (heard, played) if part == CHORDS else (played, heard)
     return Rollout(melody, chords, real, log_probs)
 
@@ -161,8 +160,7 @@ def duet(
         at = before[0].new_full((batch,), t)
         actions = []
         for player, part, cache, chance in zip(players, parts, caches, chances, strict=True):
-            output, new = player.step(before[0], before[1], at, _filled(cache, t))
-            cache.write(at[:1], new)
+            output = player.step(before[0], before[1], at, cache.first(_filled(t)))
             log_p = (output.of(part) / temperature).log_softmax(-1)
             actions.append(sample(log_p, chance[:, t]))
         before = [part.advance(*x) for part, *x in zip(parts, before, actions, strict=True)]
@@ -171,10 +169,12 @@ def duet(
     return played[0], played[1]
 
 
-def _filled(cache: Cache, frame: int) -> Cache:
-    """The slots that may have been written before `frame`, up to the next multiple of `_CHUNK`."""
-    filled = min(cache.keys.shape[3], -(-frame // _CHUNK) * _CHUNK)
-    return Cache(cache.keys[:, :, :, :filled], cache.values[:, :, :, :filled])
+def _filled(frame: int) -> int:
+    """Slots of a cache that have been written once `frame` is, up to the next multiple of `_CHUNK`.
+
+    If there are so many.
+    """
+    return (frame // _CHUNK + 1) * _CHUNK
 
 
 def sample(log_p: Tensor, noise: Tensor) -> Tensor:
