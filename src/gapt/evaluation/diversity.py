@@ -45,10 +45,11 @@ def embed(judge: ContrastiveJudge, play: Play, part: Voice = CHORDS) -> np.ndarr
         (play.chords, judge.embed_chords) if part == CHORDS else (play.melody, judge.embed_melody)
     )
     groups = [slice(first, first + _GROUP) for first in range(0, len(states), _GROUP)]
-    vectors = [
-        encode(torch.from_numpy(states[some]), torch.from_numpy(play.real[some])) for some in groups
+    heard = [
+        [torch.from_numpy(array[some]).to(judge.log_scale.device) for array in (states, play.real)]
+        for some in groups
     ]
-    return torch.cat(vectors).double().numpy()
+    return torch.cat([encode(*group) for group in heard]).double().cpu().numpy()
 
 
 def embed_in_any_key(judge: ContrastiveJudge, play: Play) -> np.ndarray:
