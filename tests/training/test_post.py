@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -13,18 +12,19 @@ import msgspec
 import pytest
 import torch
 import yaml
-from test_pretrain import measurements, read
+from test_pretrain import alone_and_together, measurements, read
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_policy
 from gapt.music.chords import lead_sheet_name
-from gapt.music.frames import CHORDS
+from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
 from gapt.training.post import PostTraining, post_train
 from gapt.training.pretrain import train_anchor
 from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
+from gapt.training.rollout import rollout
 from gapt.training.supervised import launch
 from gapt.training.watch import Watch
 
@@ -156,6 +156,34 @@ def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
         )
 
 
+def test_what_comes_after_a_trajectory_is_not_learnt_from(pretrained):
+    training = PostTraining(
+        pretrained.recipe, Corpus.load(pretrained.corpus), launch(pretrained.recipe)
+    )
+    songs, noise = training._draw(0)
+    real = (
+        torch.arange(songs.real.shape[1]) < torch.arange(20, 20 + 2 * len(songs.real), 2)[:, None]
+    )
+    play = rollout(training.policy, songs.melody, songs.chords, real, noise)
+    other = play._replace(
+        chords=torch.where(real, play.chords, CHORDS.on(FAVOURITE)),
+        melody=torch.where(real, play.melody, SILENCE),
+        log_probs=torch.where(real, play.log_probs, -3.0),
+    )
+    rewards = torch.rand(real.shape) * real
+    before = {name: tensor.clone() for name, tensor in training.learners.state_dict().items()}
+    training._set_learning_rates(5)
+    logged, learnt = [], []
+    for some in (play, other):
+        training.learners.load_state_dict(before)
+        training.optimizer.state.clear()
+        logged.append(training._learn(some, rewards, None))
+        learnt.append({name: x.clone() for name, x in training.learners.state_dict().items()})
+    torch.testing.assert_close(logged[0], logged[1])
+    torch.testing.assert_close(learnt[0], learnt[1])
+    assert not torch.equal(before["policy.chord_head.bias"], learnt[0]["policy.chord_head.bias"])
+
+
 def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(pretrained, tmp_path):
     recipe = msgspec.structs.replace(pretrained.recipe, steps=24, validate_every=6)
     written = tmp_path / "recipe.yaml"
@@ -202,13 +230,8 @@ def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective):
     )
     written = tmp_path / "recipe.yaml"
     written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", "-m", "gapt", "train", "rl", "--recipe", str(written)]
-    subprocess.run(
-        [*command, "--corpus", str(pretrained.corpus), "--out", str(tmp_path / "two")],
-        check=True, capture_output=True, timeout=180, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    post_train(recipe, Corpus.load(pretrained.corpus), tmp_path / "one")
+    train = ["-m", "gapt", "train", "rl", "--recipe", written, "--corpus", pretrained.corpus]
+    alone_and_together(train, tmp_path)
     one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
     assert one.keys() == two.keys()
     for key, value in one.items():

@@ -98,20 +98,23 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
 
 
 def test_two_processes_make_the_updates_of_one(tunes, tmp_path):
-    recipe, out = tmp_path / "recipe.yaml", tmp_path / "two"
+    recipe = tmp_path / "recipe.yaml"
     recipe.write_text("preset: tiny\nsteps: 10\n")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", "-m", "gapt", "train", "policy", "--recipe", str(recipe)]
-    subprocess.run(
-        [*command, "--corpus", str(tunes), "--out", str(out)],
-        check=True, capture_output=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    tiny = msgspec.structs.replace(POLICY_RECIPES["tiny"], steps=10)
-    train_policy(tiny, Corpus.load(tunes), tmp_path / "one")
-    one, two = measurements(tmp_path / "one"), measurements(out)
+    train = ["-m", "gapt", "train", "policy", "--recipe", recipe, "--corpus", tunes]
+    alone_and_together(train, tmp_path)
+    one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
     assert one.keys() == two.keys()
     for key, value in one.items():
         assert two[key] == pytest.approx(value, rel=1e-3), key
+
+
+def alone_and_together(train, folder):
+    """Make a run in one process, "one", and in two, "two"; on the CPU, of which all have one."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    for name, launcher in (("one", []), ("two", torchrun)):
+        command = [sys.executable, *launcher, *train, "--out", folder / name]
+        subprocess.run(command, check=True, capture_output=True, timeout=180, env=environment)
 
 
 def read(path):

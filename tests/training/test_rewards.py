@@ -211,16 +211,19 @@ def test_a_generative_judge_pays_for_the_note_that_the_chord_lets_one_expect():
 
 
 @torch.no_grad()
-def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
+def test_the_adversarial_reward_is_minus_log_of_one_minus_d_or_its_logit():
     torch.manual_seed(1)
     discriminator = Discriminator(JUDGE_PRESETS["tiny"], hears_both=False)
     discriminator.out.bias.fill_(math.log(3))  # with no weights: D = 3/4, and -log(1/4) = log 4
     discriminator.out.weight.zero_()
-    (realism,) = (
-        Adversarial("adversarial", discriminator, 1.0, by_frame=True).parts(varied()).values()
-    )
-    torch.testing.assert_close(realism.sum(1), torch.full((5,), math.log(4)))
-    torch.testing.assert_close(realism[0], torch.full((24,), math.log(4) / 24))
+
+    def earned(**how):
+        reward = Adversarial("adversarial", discriminator, 1.0, by_frame=True, **how)
+        return reward.parts(varied())["realism"]
+
+    torch.testing.assert_close(earned().sum(1), torch.full((5,), math.log(4)))
+    torch.testing.assert_close(earned()[0], torch.full((24,), math.log(4) / 24))
+    torch.testing.assert_close(earned(logit=True).sum(1), torch.full((5,), math.log(3)))
 
 
 @torch.no_grad()
