@@ -40,6 +40,7 @@ PLAY = Play(
         ("distinct_chords", 2),
         ("pitch_classes_per_chord", (3 + 3 + 4) / 3),
         ("changes_per_bar", 3 / 4),
+        ("onsets_on_beat", 1),
         # Songs 1 and 2: of 16 and 8 frames over a fitting C one is left; of 15 over G7 none.
         ("moves_when_fitting", 1 / 24),
         ("moves_when_clashing", 0 / 15),
@@ -68,6 +69,12 @@ def test_a_silent_player_scores_nothing_and_is_seen_to_be_silent():
     assert figures["harmony_strict"] == 0
     assert figures["silent_share"] == 1
     assert figures["changes_per_bar"] == 0
+
+
+def test_three_chords_of_which_one_comes_just_after_the_beat():
+    chords = np.array([[*bar(C)[:5], *bar(G7)[:7], *bar(C)[:4]]])
+    played = Play(np.zeros_like(chords), chords, np.ones_like(chords, dtype=bool))
+    assert MEASURES["onsets_on_beat"].of(played) == pytest.approx(2 / 3)
 
 
 def test_songs_without_a_melody_do_not_count_as_misses():

@@ -31,6 +31,7 @@ _PANELS = {
     "chord entropy, held out": ("watch/chord_entropy", "data/chord_entropy"),
     "share of the three commonest chords": ("watch/top_chords", "data/top_chords"),
     "chord changes a bar, held out": ("watch/changes_per_bar", "data/changes_per_bar"),
+    "share of the changes on a beat": ("watch/onsets_on_beat", "data/onsets_on_beat"),
     "pitch classes a chord, held out": (
         "watch/pitch_classes_per_chord",
         "data/pitch_classes_per_chord",

@@ -164,6 +164,11 @@ def _onset_statistics(play: Play) -> np.ndarray:
     return _counts(onsets, play.real / _FRAMES_PER_BAR)
 
 
+def _on_beat_statistics(play: Play) -> np.ndarray:
+    onsets = CHORDS.is_on(play.chords) & play.real
+    return _counts(onsets[:, ::FRAMES_PER_BEAT], onsets)
+
+
 def _move_statistics(play: Play, *, fitting: bool) -> np.ndarray:
     here, later = Play(*(part[:, :-1] for part in play)), Play(*(part[:, 1:] for part in play))
     both = MELODY.sounds(here.melody) & CHORDS.sounds(here.chords) & later.real
@@ -243,6 +248,7 @@ MEASURES: dict[str, Measure] = {
     "distinct_chords": Measure(chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
     "pitch_classes_per_chord": Measure(_density_statistics, ratio),
     "changes_per_bar": Measure(_onset_statistics, ratio),
+    "onsets_on_beat": Measure(_on_beat_statistics, ratio),
     "moves_when_fitting": Measure(partial(_move_statistics, fitting=True), ratio),
     "moves_when_clashing": Measure(partial(_move_statistics, fitting=False), ratio),
     "silent_share": Measure(_silent_statistics, ratio),
@@ -257,6 +263,7 @@ chord_entropy: of the chords' shares of the sounding frames, in nats.
 distinct_chords: how many chords of the vocabulary sound at all.
 pitch_classes_per_chord: mean over the sounding frames; dense chords inflate harmony.
 changes_per_bar: chord onsets in 16 frames.
+onsets_on_beat: the share of them that fall on a beat; who waits for a clash comes after it.
 moves_when_fitting, moves_when_clashing: of the frames whose note the chord holds, or does not hold,
     the share after which another chord is struck: who listens moves sooner when it clashes.
 silent_share: frames without a chord.

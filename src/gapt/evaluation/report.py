@@ -24,8 +24,8 @@ LATE = "late"
 COLUMNS = (
     "harmony", "harmony_strict", "harmony_above_chance", "vendi", "vendi_in_any_key",
     "chord_entropy", "distinct_chords", "pitch_classes_per_chord", "changes_per_bar",
-    "moves_when_fitting", "moves_when_clashing", "silent_share", "onset_emd", "duration_entropy",
-    "nll",
+    "onsets_on_beat", "moves_when_fitting", "moves_when_clashing", "silent_share", "onset_emd",
+    "duration_entropy", "nll",
 )  # fmt: skip
 
 Row = Mapping[str, Any]

@@ -27,6 +27,7 @@ _MEASURES = (
     "harmony_above_chance",
     "chord_entropy",
     "changes_per_bar",
+    "onsets_on_beat",
     "pitch_classes_per_chord",
     "silent_share",
 )
