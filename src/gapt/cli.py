@@ -284,8 +284,17 @@ def _reproduce(
 
 @app.command("export")
 def _export(
-    run: Annotated[Path, typer.Argument(help="A run folder, a checkpoint, or a shipped model.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A run folder, a checkpoint, or a shipped model; of several runs from the same "
+            "start, their mean."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
+    calm: Annotated[
+        float, typer.Option(help="Added to a policy's logit of holding its chord: moves less.")
+    ] = 0.0,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
     float32: Annotated[
         bool, typer.Option("--float32", help="Play exactly as trained: not in 8 bits, but slower.")
@@ -294,7 +303,7 @@ def _export(
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(run, out, half=half, float32=float32)
+    write(runs, out, calm=calm, half=half, float32=float32)
 
 
 JudgesFolder = Annotated[

@@ -3,6 +3,7 @@
 import copy
 import resource
 import signal
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from gapt.models.export import draw, export, export_onnx
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.models.voices import MASKED
-from gapt.music.frames import CHORDS, MELODY, SILENCE
+from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.weights import shipped_models
 
 CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
@@ -166,14 +167,44 @@ def test_weights_to_share_are_half_the_size_and_play_the_same(policy, tmp_path):
     optimizer = {f"optimizer/0/{name}": t.clone() for name, t in policy.state_dict().items()}
     save(run, Header(model="policy", config=CONFIG, step=7), {**policy.state_dict(), **optimizer})
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
-    export(tmp_path, whole)
-    export(tmp_path, half, half=True)
+    export([tmp_path], whole)
+    export([tmp_path], half, half=True)
     assert half.stat().st_size < 0.6 * whole.stat().st_size < 0.6 * run.stat().st_size
     for name, tensor in load_policy(half).state_dict().items():
         assert torch.equal(tensor, policy.state_dict()[name].half().float())
     assert load(half, "policy")[0].step == 7
     with pytest.raises(UserError, match=r"ends in neither \.onnx nor \.safetensors"):
-        export(tmp_path, tmp_path / "policy.bin")
+        export([tmp_path], tmp_path / "policy.bin")
+
+
+def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
+    torch.manual_seed(1)
+    other = Policy(POLICY_PRESETS["tiny"])
+    for name, network in (("a", policy), ("b", other)):
+        header = Header(model="policy", config=CONFIG)
+        save(tmp_path / f"{name}.safetensors", header, network.state_dict())
+    runs = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    export(runs, tmp_path / "mean.safetensors")
+    export(runs, tmp_path / "calm.safetensors", calm=3.0)
+    mean, calm = (load_policy(tmp_path / f"{name}.safetensors") for name in ("mean", "calm"))
+    half_way = (policy.chord_head.bias + other.chord_head.bias) / 2
+    torch.testing.assert_close(mean.chord_head.bias, half_way)
+    added = calm.chord_head.bias - mean.chord_head.bias
+    assert added[HOLD].item() == pytest.approx(3)
+    assert added.count_nonzero() == 1
+    assert torch.equal(calm.transformer.norm.weight, mean.transformer.norm.weight)
+
+
+def test_there_is_no_mean_of_different_networks(policy, tmp_path):
+    smaller = msgspec.structs.replace(POLICY_PRESETS["tiny"], layers=1)
+    run = tmp_path / "tiny.safetensors"
+    save(run, Header(model="policy", config=CONFIG), policy.state_dict())
+    header = Header(model="policy", config=msgspec.to_builtins(smaller))
+    save(tmp_path / "smaller.safetensors", header, Policy(smaller).state_dict())
+    with pytest.raises(UserError, match="there is no mean of the two"):
+        export([run, tmp_path / "smaller.safetensors"], tmp_path / "mean.safetensors")
+    with pytest.raises(UserError, match="--calm is for policies"):
+        export([Path("anchor")], tmp_path / "calm.safetensors", calm=1.0)
 
 
 def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from gapt.errors import UserError
 from gapt.files import replacing
-from gapt.models.checkpoint import OPTIMIZER, checkpoint_path, load, load_policy, save
+from gapt.models.checkpoint import OPTIMIZER, Header, checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
 from gapt.models.transformer import Attend, Cache
 from gapt.models.voices import MASKED
 from gapt.music.chords import VOCABULARY_ID
-from gapt.music.frames import SILENCE
+from gapt.music.frames import HOLD, SILENCE
 
 SLOTS = 8
 """Sessions of a step of several, which takes as long as four steps of one (the shipped size)."""
@@ -125,34 +125,61 @@ class _Step(nn.Module):
         return *drawn, chord_logits, output.melody, memory.new()
 
 
-def export(source: Path, path: Path, *, half: bool = False, float32: bool = False) -> None:
+def export(
+    sources: Sequence[Path],
+    path: Path,
+    *,
+    calm: float = 0.0,
+    half: bool = False,
+    float32: bool = False,
+) -> None:
     """Write a trained network as what `path`'s ending says.
 
     Args:
-        source: a run folder or a checkpoint, of a policy if `path` ends in ".onnx".
+        sources: run folders or checkpoints, of policies if `path` ends in ".onnx"; of several,
+            which began with the same weights, the mean (Ramé et al., arXiv 2306.04488).
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
+        calm: what is added to a policy's logit of holding the chord that sounds.
         half: round the weights to 16 bits, half the size; the arithmetic stays as it is.
         float32: let a graph multiply as torch does, not in 8 bits; see `export_onnx`.
 
     Raises:
-        UserError: the source cannot be used, the ending is another, or `path` cannot be written.
+        UserError: a source cannot be used, the ending is another, or `path` cannot be written.
     """
     if float32 and path.suffix != ".onnx":
         raise UserError("--float32 is for playing: give the output a name that ends in .onnx")
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
-    header, tensors = load(checkpoint_path(source))
-    weights = {
-        name: tensor.half() if half else tensor
-        for name, tensor in tensors.items()
-        if not name.startswith(OPTIMIZER)
-    }
+    header, weights = _mean(sources)
+    if calm:
+        if header.model != "policy":
+            raise UserError(f"--calm is for policies, and {sources[0]} holds a {header.model}")
+        weights["chord_head.bias"][HOLD] += calm
+    if half:
+        weights = {name: tensor.half() for name, tensor in weights.items()}
     if path.suffix == ".safetensors":
         save(path, header, weights)
     else:
-        policy = load_policy(source)
+        policy = load_policy(sources[0])
         policy.load_state_dict(weights)
         export_onnx(policy, path, float32=float32)
+
+
+def _mean(sources: Sequence[Path]) -> tuple[Header, dict[str, Tensor]]:
+    """What the first of some networks says of itself, and the mean of all their weights."""
+    loaded = [load(checkpoint_path(source)) for source in sources]
+    first = loaded[0][0]
+    for source, (header, _) in zip(sources, loaded, strict=True):
+        if (header.model, header.config) != (first.model, first.config):
+            raise UserError(
+                f"{source} holds a {header.model} of {header.config}, but {sources[0]} a "
+                f"{first.model} of {first.config}; there is no mean of the two"
+            )
+    return first, {
+        name: torch.stack([weights[name].float() for _, weights in loaded]).mean(0).to(tensor.dtype)
+        for name, tensor in loaded[0][1].items()
+        if not name.startswith(OPTIMIZER)
+    }
 
 
 def export_onnx(policy: Policy, path: Path, *, float32: bool = False) -> None:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gapt.models.transformer import Transformer, TransformerConfig
-from gapt.models.voices import DegreeEmbedding, PlaceEmbedding, RhythmEmbedding, VoiceEmbedding
+from gapt.models.voices import DegreeEmbedding, RhythmEmbedding, VoiceEmbedding
 from gapt.music.frames import CHORDS, MELODY, Voice
 
 PITCH_CLASSES = 12
@@ -205,9 +205,6 @@ class Discriminator(nn.Module):
     discriminative judge does, and its reward is the mean over frames. So it overfits less, and
     `hears_both` makes of it a judge of coherence who cannot be fooled for long. One of `rhythm`
     hears onsets, holds and silence only: how often, and where, is then all that it can go by.
-
-    It knows where in the bar a frame is. Who is paid for following moves as soon as it clashes,
-    songs on the beat.
     """
 
     def __init__(
@@ -224,7 +221,6 @@ class Discriminator(nn.Module):
         self.melody_embedding = embedding(MELODY, config.dim) if MELODY in parts else None
         self.chord_embedding = embedding(CHORDS, config.dim) if CHORDS in parts else None
         self.degree_embedding = DegreeEmbedding(config.dim) if hears_both and not rhythm else None
-        self.place_embedding = PlaceEmbedding(config.dim)
         self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
         self.out = nn.Linear(config.dim, 1)
 
@@ -234,7 +230,6 @@ class Discriminator(nn.Module):
         x = torch.stack([embed(states) for embed, states in heard if embed]).sum(0)
         if self.degree_embedding:
             x = x + self.degree_embedding(melody, chords)
-        x = x + self.place_embedding(real.shape[1])
         return self.out(self.encoder(x, real)).float().squeeze(-1)
 
     def credit(

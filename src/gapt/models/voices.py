@@ -92,19 +92,6 @@ class RhythmEmbedding(nn.Module):
         return self.place(_articulation(self.voice, states) * _PLACES + place)
 
 
-class PlaceEmbedding(nn.Module):
-    """Where in its bars each frame of a window is. Windows begin with a bar."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.place = nn.Embedding(_PLACES, dim)
-        nn.init.normal_(self.place.weight, std=0.02)
-
-    def forward(self, frames: int) -> Tensor:
-        """Vectors float [frames, dim]."""
-        return self.place.weight[torch.arange(frames, device=self.place.weight.device) % _PLACES]
-
-
 def _articulation(voice: Voice, states: Tensor) -> Tensor:
     """0 to 3: silence, ON, HOLD, the start."""
     return voice.is_on(states) * 1 + voice.is_hold(states) * 2 + (states == voice.start) * 3
