@@ -45,8 +45,8 @@ def test_our_post_training_recipes_load(path):
     system, _, preset = path.stem.removesuffix("-32").rpartition("-")
     recipe = load_recipe(path, POST_TRAINING_RECIPES)
     base = POST_TRAINING_RECIPES[preset]
-    assert recipe.batch == base.batch
-    assert recipe.steps == base.steps or "following" in system  # goes on from another run
+    if "following" not in system:  # which goes on from another run
+        assert (recipe.batch, recipe.steps) == (base.batch, base.steps)
     without = system in ("realchords", "grpo") or system.endswith("no-adv")
     assert (recipe.adversary is None) == without
     assert (recipe.objective == "grpo") == system.startswith("grpo")
