@@ -173,7 +173,7 @@ class PostTraining:
             given = None if advantages is None else advantages[rows]
             for name, value in self._learn(some, rewards[rows], given).items():
                 logged[name] = logged.get(name, 0.0) + value / self.recipe.minibatches
-        # Last, though it could as well be first: whether it learns, depends on what was earned.
+        # Last, for a schedule goes by what was earned, which a GPU has to be waited for to tell.
         for name, realism in self.realism.items():
             realism.append(self._mean(logged[realism_of(name)]).item())
             with self.clock("discriminator"):
