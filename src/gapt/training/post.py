@@ -179,16 +179,16 @@ class PostTraining:
             with self.clock("discriminator"):
                 torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
                 logged |= self._update_discriminator(name, songs, play)
-        values = self._mean(torch.stack(list(logged.values()))).tolist()
+        means = self._mean(torch.stack(list(logged.values()))).tolist()
         self.clock.settle()
-        for name, value in zip(logged, values, strict=True):
+        values = dict(zip(logged, means, strict=True))
+        for name, value in values.items():
             if not math.isfinite(value):
                 raise UserError(
                     f"{name} is {value:.3g} at update {step}. The last checkpoint is from before "
                     "and is kept; a lower learning_rate usually helps"
                 )
-        rate = learning_rate(self.recipe, step)
-        return {**dict(zip(logged, values, strict=True)), "learning_rate": rate}
+        return {**values, "learning_rate": learning_rate(self.recipe, step)}
 
     def _draw(self, step: int) -> tuple[Rollout, Tensor]:
         """This process' share of the update's songs, and of its chance.
