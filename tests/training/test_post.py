@@ -161,16 +161,15 @@ def test_what_comes_after_a_trajectory_is_not_learnt_from(pretrained):
         pretrained.recipe, Corpus.load(pretrained.corpus), launch(pretrained.recipe)
     )
     songs, noise = training._draw(0)
-    real = (
-        torch.arange(songs.real.shape[1]) < torch.arange(20, 20 + 2 * len(songs.real), 2)[:, None]
-    )
+    rows, frames = (torch.arange(size, device=songs.real.device) for size in songs.real.shape)
+    real = frames < 20 + 2 * rows[:, None]
     play = rollout(training.policy, songs.melody, songs.chords, real, noise)
     other = play._replace(
         chords=torch.where(real, play.chords, CHORDS.on(FAVOURITE)),
         melody=torch.where(real, play.melody, SILENCE),
         log_probs=torch.where(real, play.log_probs, -3.0),
     )
-    rewards = torch.rand(real.shape) * real
+    rewards = torch.rand_like(play.log_probs) * real
     before = {name: tensor.clone() for name, tensor in training.learners.state_dict().items()}
     training._set_learning_rates(5)
     logged, learnt = [], []
