@@ -7,7 +7,14 @@ import torch
 from gapt.corpora.store import Song
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Frames
-from gapt.training.batches import Mixture, patches, stack, transpose, with_wrong_past
+from gapt.training.batches import (
+    Mixture,
+    patches,
+    stack,
+    transpose,
+    with_jumps,
+    with_wrong_past,
+)
 
 
 def song(bars, first_pitch=60, beats_per_bar=4.0):
@@ -87,6 +94,26 @@ def test_a_wrong_past_ends_at_an_onset_and_is_not_learnt():
     assert all(
         CHORDS.is_on(row[n]) for row, n in zip(wrong.chords[heard.any(1)], first, strict=True)
     )
+
+
+def test_songs_that_jump_go_on_in_another_key_from_a_beat_on_both_parts_alike():
+    batch = stack([song(4), song(3)] * 100, [0] * 200, 64)
+    jumped = with_jumps(batch, 0.5, np.random.default_rng(0))
+    assert np.array_equal(jumped.real, batch.real)
+    moved = (MELODY.symbol(jumped.melody) - MELODY.symbol(batch.melody)) % 12
+    assert np.array_equal(moved, (CHORDS.symbol(jumped.chords) - CHORDS.symbol(batch.chords)) % 12)
+    assert 70 < moved.any(1).sum() < 130
+    firsts = set()
+    for row in np.flatnonzero(moved.any(1)):
+        first = int(np.flatnonzero(moved[row])[0])
+        firsts.add(first)
+        assert len(set(moved[row, first : batch.real[row].sum()])) == 1
+        assert MELODY.is_on(jumped.melody[row, first])
+        assert CHORDS.is_on(jumped.chords[row, first])
+    assert firsts <= set(range(4, 64, 4))
+    assert len(firsts) > 10
+    assert all(MELODY.is_valid(row) for row in jumped.melody)
+    assert all(CHORDS.is_valid(row) for row in jumped.chords)
 
 
 @pytest.mark.parametrize("seed", range(8))

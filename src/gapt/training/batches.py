@@ -20,6 +20,7 @@ from gapt.music.frames import (
     CHORDS,
     FRAMES_PER_BEAT,
     MAX_TRANSPOSITION,
+    MELODY,
     MELODY_TRANSPOSITIONS,
     SILENCE,
     transpose_chords,
@@ -80,6 +81,20 @@ def with_wrong_past(batch: Batch, share: float, rng: np.random.Generator) -> Bat
             chords[row, :first] = transpose_chords(chords[row, :first], semitones)
             real[row, :first] = False
     return Batch(batch.melody, chords, real)
+
+
+def with_jumps(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
+    """Let some rows go on in another key from a random beat on, both parts alike."""
+    rows, frames = batch.real.shape
+    semitones = rng.choice([k for k in range(-5, MAX_TRANSPOSITION + 1) if k], rows)
+    moved = transpose(batch, semitones * (rng.random(rows) < share))
+    beats = np.maximum(batch.real.sum(1) // FRAMES_PER_BEAT, 2)
+    after = np.arange(frames) >= FRAMES_PER_BEAT * rng.integers(1, beats)[:, None]
+    return Batch(
+        MELODY.strike(np.where(after, moved.melody, batch.melody)),
+        CHORDS.strike(np.where(after, moved.chords, batch.chords)),
+        batch.real,
+    )
 
 
 class Mixture:

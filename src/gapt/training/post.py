@@ -30,7 +30,7 @@ from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
 from gapt.models.critic import Critic, ForesightedCritic
 from gapt.models.judges import Discriminator
-from gapt.training.batches import Batch, Mixture, patches
+from gapt.training.batches import Batch, Mixture, patches, with_jumps
 from gapt.training.clock import Stopwatch
 from gapt.training.objectives import (
     clipped,
@@ -199,6 +199,7 @@ class PostTraining:
         group = recipe.group if recipe.objective == "grpo" else 1
         rng = np.random.default_rng([recipe.seed, step])
         songs = self.mixture.draw(rng, recipe.batch // group, recipe.frames)
+        songs = with_jumps(songs, recipe.jumps, rng)
         songs = Batch(*(array.repeat(group, axis=0) for array in songs))
         noise = draw_noise(step_seed(recipe.seed, step), recipe.batch, recipe.frames)
         mine = self._mine()

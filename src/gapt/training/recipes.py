@@ -153,6 +153,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         objective: "ppo", with a critic; or "grpo" (Dr.GRPO), with groups of rollouts to a melody.
         group: trajectories to each melody, for "grpo".
         frames: length of a trajectory.
+        jumps: share of the songs that go on in another key from a random beat on, for the policy to
+            learn to leave a key as soon as it is wrong; 0: none, as published.
         minibatches: in how many parts a batch is learnt from, once each.
         temperature: of the sampling, and of every probability that is learnt from.
         coherence, rules: weights of the rewards.
@@ -183,6 +185,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     objective: Literal["ppo", "grpo"] = "ppo"
     group: int = 4
     frames: int = 256
+    jumps: float = 0.0
     minibatches: int = 8
     temperature: float = 0.99
     coherence: float = 1.0
