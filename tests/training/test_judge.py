@@ -41,7 +41,7 @@ def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
     batch = [torch.from_numpy(a) for a in ContrastiveTask(RECIPE, Corpus.load(tunes)).pairs]
     with torch.no_grad():
         scores = judge.score(*batch)
-        logits = judge(*batch)
+        logits = judge.logits(*judge(*batch))
     assert scores.abs().max() <= 1 + 1e-5
     torch.testing.assert_close(logits.diagonal(), judge.log_scale.exp().clamp(max=100) * scores)
 
@@ -129,9 +129,10 @@ def test_a_rhythm_judge_hears_no_pitch(task, tunes):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4)  # as far from indifferent as a trained one
-        torch.testing.assert_close(model(melody, chords, real), model(other, other_chords, real))
+        score = model.score(melody, chords, real)
+        torch.testing.assert_close(score, model.score(other, other_chords, real))
         shifted = chords.roll(1, dims=1)
-        assert not torch.allclose(model(melody, shifted, real), model(melody, chords, real))
+        assert not torch.allclose(model.score(melody, shifted, real), score)
 
 
 def test_windows_are_full_and_of_distinct_songs(tunes):
@@ -150,3 +151,9 @@ def test_too_few_held_out_songs_are_named(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, lengths=(100_000,))
     with pytest.raises(UserError, match="fewer than two songs of the valid split have 100000"):
         train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
+
+
+def test_a_corpus_of_short_songs_is_refused_before_anything_is_learnt(tunes):
+    recipe = msgspec.structs.replace(RECIPE, lengths=(32, 32, 5000))
+    with pytest.raises(UserError, match="no song to train on has 5000 frames"):
+        ContrastiveTask(recipe, Corpus.load(tunes))

@@ -97,10 +97,11 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
 
 
-def test_two_processes_make_the_updates_of_one(tunes, tmp_path):
+@pytest.mark.parametrize("stage", ["policy", "contrastive"])
+def test_two_processes_make_the_updates_of_one(stage, tunes, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("preset: tiny\nsteps: 10\n")
-    train = ["-m", "gapt", "train", "policy", "--recipe", recipe, "--corpus", tunes]
+    train = ["-m", "gapt", "train", stage, "--recipe", recipe, "--corpus", tunes]
     alone_and_together(train, tmp_path)
     one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
     assert one.keys() == two.keys()

@@ -7,7 +7,6 @@ tables 3 and 4); and what scores do as true chords are made worse bit by bit: th
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from gapt.errors import UserError
 from gapt.evaluation.corruption import move_onsets, replace_chords, thicken_chords
 from gapt.evaluation.judging import classification, retrieval
 from gapt.evaluation.plots import falling_scores
-from gapt.files import replacing
+from gapt.files import replacing, write_json
 from gapt.models.checkpoint import find_judges, load_judges
 from gapt.models.judges import PITCH_CLASSES, ContrastiveJudge, GenerativeJudge, Judge, heard
 from gapt.music.frames import MAX_TRANSPOSITION
@@ -91,8 +90,7 @@ def examine(folder: Path, corpus: Corpus, out: Path, *, split: str, songs: int) 
         "rows": rows,
         "curves": curves,
     }
-    with replacing(out / "judges.json") as temporary:
-        temporary.write_text(json.dumps(results, indent=1, allow_nan=False))
+    write_json(out / "judges.json", results)
     with replacing(out / "judges.md") as temporary:
         temporary.write_text(_report(rows, curves))
     with replacing(out / "judges.png") as temporary:
@@ -104,7 +102,7 @@ def _skill(judge: Judge, batch: Batch) -> dict[str, float]:
     melody, chords, real = map(torch.from_numpy, batch)
     if isinstance(judge, ContrastiveJudge):
         melodies = _in_groups(judge.embed_melody, melody, real)
-        return retrieval(melodies @ _in_groups(judge.embed_chords, chords, real).T)
+        return retrieval(judge.logits(melodies, _in_groups(judge.embed_chords, chords, real)))
     if isinstance(judge, GenerativeJudge):
         notes = F.one_hot(heard(melody), PITCH_CLASSES + 1).float()
         worth = _in_groups(judge.worth, chords, real)

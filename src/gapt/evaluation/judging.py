@@ -1,4 +1,4 @@
-"""How good a judge is: retrieval for contrastive judges, classification for discriminative ones."""
+"""How good a judge is: retrieval, or, for discriminative judges, classification."""
 
 from __future__ import annotations
 

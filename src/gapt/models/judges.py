@@ -70,10 +70,13 @@ class ContrastiveJudge(nn.Module):
         hidden = self.chord_encoder(self.chord_embedding(chords), real)
         return F.normalize(self.chord_out(_mean(hidden, real)).float(), dim=-1)
 
-    def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
-        """Logits float32 [B, B]: row i asks which of the chords belong to melody i."""
-        scale = self.log_scale.exp().clamp(max=100)
-        return scale * self.embed_melody(melody, real) @ self.embed_chords(chords, real).T
+    def forward(self, melody: Tensor, chords: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """The unit vectors of both parts, float32 [B, dim]."""
+        return self.embed_melody(melody, real), self.embed_chords(chords, real)
+
+    def logits(self, melodies: Tensor, chords: Tensor) -> Tensor:
+        """float32 [M, C], of unit vectors: row i asks which of the chords belong to melody i."""
+        return self.log_scale.exp().clamp(max=100) * melodies @ chords.T
 
     def score(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
         """Cosine similarity of each pair, [B], in -1..1."""

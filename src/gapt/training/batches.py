@@ -118,8 +118,12 @@ class Mixture:
         corpora = {
             name: corpus.select(split, [name]) or corpus.select("ood", [name]) for name in shares
         }
-        if not any(corpora.values()):
-            raise UserError(f"this corpus folder has no {' and no '.join(corpora)} to train on")
+        if not any(share for name, share in shares.items() if corpora[name]):
+            found = ", ".join(sorted({song.corpus for song in corpus.select(split)})) or "nothing"
+            raise UserError(
+                f"this corpus folder has no {' and no '.join(corpora)} to train on, but {found}; "
+                "the recipe's 'mixture' says how much of a batch each corpus is"
+            )
         for name in (name for name, songs in corpora.items() if not songs):
             print(f"no {name} in this corpus folder: the other corpora take its share")
         return Mixture(corpora, shares)
@@ -129,11 +133,16 @@ class Mixture:
 
         For judges: were real pairs and others to differ in length, or were two windows of one song
         to be called strangers, that is what they would learn.
+
+        Raises:
+            UserError: no song is long enough.
         """
         pools = [
             [song for song in corpus if len(song.frames) >= frames] for corpus in self._corpora
         ]
         shares = self._shares * [bool(pool) for pool in pools]
+        if not shares.any():
+            raise UserError(f"no song to train on has {frames} frames; the recipe asks for as many")
         songs, starts = [], []
         for pool, count in zip(pools, rng.multinomial(size, shares / shares.sum()), strict=True):
             rounds = -(-count // len(pool)) if pool else 0

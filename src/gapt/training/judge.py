@@ -29,14 +29,14 @@ from gapt.models.judges import (
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
-from gapt.training.supervised import Task, fit
+from gapt.training.supervised import Task, fit, of_all_processes
 
 MIXTURES = 4
 """Of true and other chords, that a discriminative judge is validated on."""
 
 
 class _JudgeTask(Task):
-    """What both judges share: their batches, and the pairs they are validated on."""
+    """What all judges share: their batches, and the pairs they are validated on."""
 
     chosen_by = "loss"
 
@@ -52,6 +52,7 @@ class _JudgeTask(Task):
             raise UserError(f"fewer than two songs of the valid split have {frames} frames")
         pairs = spread(long, recipe.validation_songs)
         self.pairs = stack(pairs, [0] * len(pairs), frames)
+        self.mixture.draw_whole(np.random.default_rng(0), 1, max(recipe.lengths))  # or an error now
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch:
         """Full windows of one random length, of distinct songs, in random keys."""
@@ -65,6 +66,7 @@ class ContrastiveTask(_JudgeTask):
     """Symmetric InfoNCE over the pairs of a batch (CLIP, arXiv 2103.00020, figure 3)."""
 
     name = "contrastive"
+    model: ContrastiveJudge
 
     def __init__(self, recipe: JudgeRecipe, corpus: Corpus) -> None:
         super().__init__(recipe, corpus)
@@ -73,19 +75,25 @@ class ContrastiveTask(_JudgeTask):
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The cross-entropy of each row's own column and of each column's own row."""
-        logits = model(*batch)
-        own = torch.arange(len(logits), device=logits.device)
-        loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-        found = (logits.argmax(1) == own).float().mean()
-        return loss, {"loss": loss, "recall_at_1": found}
+        """The cross-entropy of each row's own column and of each column's own row.
+
+        Of the global batch: who has to choose among fewer learns less.
+        """
+        logits = self.model.logits(*map(of_all_processes, model(*batch)))
+        loss = _info_nce(logits)
+        found = logits.argmax(1) == torch.arange(len(logits), device=logits.device)
+        return loss, {"loss": loss, "recall_at_1": found.float().mean()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """The loss, and retrieval, with all held-out songs as one pool."""
-        batch = self._held_out(device)
-        loss, _ = self.loss(model, batch, 0.0)
-        return {"loss": float(loss), **retrieval(model(*batch))}
+        logits = self.model.logits(*model(*self._held_out(device)))
+        return {"loss": float(_info_nce(logits)), **retrieval(logits)}
+
+
+def _info_nce(logits: Tensor) -> Tensor:
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 class DiscriminativeTask(_JudgeTask):

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
@@ -178,6 +178,33 @@ def _update(
         "gradient_norm": norm.item(),
         "learning_rate": learning_rate(recipe, step),
     }
+
+
+class _OfAllProcesses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        shares = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(shares, rows.contiguous())
+        return torch.cat(shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]
+
+
+def of_all_processes(rows: Tensor) -> Tensor:
+    """The rows of all processes, each with as many, in order.
+
+    For a loss of the whole batch, which every process then computes: a row's gradient is the sum
+    of what all of them make of it, so that the parameters' mean over processes is that of one.
+    """
+    if not distributed.is_initialized():
+        return rows
+    whole = _OfAllProcesses.apply(rows)  # type: ignore[no-untyped-call]
+    assert isinstance(whole, Tensor)
+    return whole
 
 
 def _mean(fabric: lightning_fabric.Fabric, value: Tensor) -> float:
