@@ -268,6 +268,20 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
     load_policy(tmp_path / "run")
 
 
+@pytest.mark.parametrize("learner", ["policy", "critic", "discriminator"])
+def test_a_gradient_that_is_no_number_ends_the_update_that_made_it(pretrained, learner):
+    """Not the next one: by then a checkpoint may hold what it has spoilt."""
+    always = msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1)
+    adversary = msgspec.structs.replace(pretrained.recipe.adversary, schedule=always)
+    recipe = msgspec.structs.replace(pretrained.recipe, adversary=adversary)
+    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
+    assert training.update(0)[f"{learner}/gradient_norm"] > 0
+    parameter = next(iter(training.learners[learner].parameters()))
+    parameter.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(UserError, match=rf"{learner}/\w+ is nan at update 1"):
+        training.update(1)
+
+
 def test_bad_numbers_are_refused_by_name(pretrained, tmp_path):
     corpus = Corpus.load(pretrained.corpus)
     for change, message in [

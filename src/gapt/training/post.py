@@ -267,17 +267,25 @@ class PostTraining:
         logged = {f"{name}/loss": loss, f"{name}/accuracy": accuracy}
         if learns:
             discriminator.train()
+            norms = []
             for rows in self._minibatches():
                 loss, _ = judge(rows)
-                self._descend(loss, name)
+                norms.append(self._descend(loss, name))
                 self.optimizer.step()
                 self.optimizer.zero_grad()
+            logged[f"{name}/gradient_norm"] = torch.stack(norms).mean()
         return {**logged, f"{name}/learns": loss.new_tensor(float(learns))}
 
     def _learn(
         self, play: Rollout, rewards: Tensor, advantages: Tensor | None
     ) -> dict[str, Tensor]:
-        """One optimiser step on a mini-batch; returns what to log."""
+        """One optimiser step on a mini-batch; returns what to log.
+
+        Args:
+            play: its trajectories.
+            rewards: float [B, T].
+            advantages: GRPO's; None: PPO's critic gives them, and learns.
+        """
         recipe, real = self.recipe, play.real
         logged: dict[str, Tensor] = {}
         mean = self._mean_over(real)
@@ -288,9 +296,10 @@ class PostTraining:
                 advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
                 errors = returns - values
                 logged["critic/loss"] = mean(errors.square())
-                self._descend(logged["critic/loss"], "critic")
+                norm = self._descend(logged["critic/loss"], "critic")
+                logged["critic/gradient_norm"] = norm
                 logged["critic/explained_variance"] = explained_variance(errors, returns, real)
-        gains = normalise(advantages, real, self._total)
+            advantages = normalise(advantages, real, self._total)
         actions = self.part.actions(play.of(self.part))[..., None]
         with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
             anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real))
@@ -298,13 +307,14 @@ class PostTraining:
             with self.fabric.autocast():
                 log_p = self._log_p(self.policy(play.melody, play.chords).of(self.part))
             ratio = (log_p.gather(-1, actions).squeeze(-1) - play.log_probs).exp()
-            objective = mean(clipped(ratio, gains, recipe.clip))
+            objective = mean(clipped(ratio, advantages, recipe.clip))
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
             loss = -objective + recipe.anchor_kl * kl - recipe.entropy * spread
-            self._descend(loss, "policy")
+            norm = self._descend(loss, "policy")
             self.optimizer.step()
             self.optimizer.zero_grad()
         logged |= {
+            "policy/gradient_norm": norm,
             "policy/objective": objective,
             "policy/anchor_kl": kl,
             "policy/entropy": spread,
@@ -315,15 +325,18 @@ class PostTraining:
     def _log_p(self, logits: Tensor) -> Tensor:
         return (logits / self.recipe.temperature).log_softmax(-1)
 
-    def _descend(self, loss: Tensor, name: str) -> None:
-        """One learner's gradients of a loss: the mean over processes, clipped."""
+    def _descend(self, loss: Tensor, name: str) -> Tensor:
+        """One learner's gradients of a loss: the mean over processes, clipped; returns its norm.
+
+        The norm is logged, and so a gradient that is no number ends the run before a checkpoint.
+        """
         torch.autograd.backward(loss)
         parameters = list(self.learners[name].parameters())
         if self.fabric.world_size > 1:
             for parameter in parameters:
                 if parameter.grad is not None:  # the policy's melody head has none
                     parameter.grad = self._mean(parameter.grad)
-        nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
+        return nn.utils.clip_grad_norm_(parameters, self.recipe.gradient_norm)
 
     def _set_learning_rates(self, step: int) -> None:
         factor = learning_rate(self.recipe, step) / self.recipe.learning_rate
@@ -382,7 +395,8 @@ def post_train(
     header = Header(model="post-training", config=msgspec.to_builtins(training.policy.config))
     policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
     start = run.restore(header, training.learners, training.optimizer) if resume else 0
-    training.realism = {name: run.series(realism_of(name)) for name in training.realism}
+    # One an update; what a killed run has logged after its checkpoint is not for any process.
+    training.realism = {name: run.series(realism_of(name))[:start] for name in training.realism}
     alarmed = False
 
     with progress_bar(disable=not fabric.is_global_zero) as progress:

@@ -19,7 +19,7 @@ from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 from gapt.training.recipes import Ensemble
 from gapt.training.rollout import Rollout
 
-JUDGES = 8
+PUBLISHED_JUDGES = 8
 """How many the published coherence reward is the sum of."""
 
 _BARS_LATER = (1, 3, 5)
@@ -77,7 +77,9 @@ class Coherence(Reward):
         if sum(shares.values()) <= 0:
             raise UserError(f"the ensemble gives no weight to any of {', '.join(judges)}")
         self.scales = {
-            name: JUDGES * share / sum(shares.values()) for name, share in shares.items() if share
+            name: PUBLISHED_JUDGES * share / sum(shares.values())
+            for name, share in shares.items()
+            if share
         }
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:

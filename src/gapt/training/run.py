@@ -102,7 +102,8 @@ class Run:
         if not self.metrics.exists():
             return []
         with self.metrics.open(newline="") as file:
-            return [float(row[2]) for row in csv.reader(file) if row[1] == name]
+            # A line that a kill has cut short has fewer.
+            return [float(row[2]) for row in csv.reader(file) if len(row) == 3 and row[1] == name]
 
     def save(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint to resume from."""
