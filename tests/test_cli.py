@@ -42,6 +42,16 @@ def test_version():
             ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "a"],
             "--seeds takes whole numbers",
         ),
+        (
+            ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--seeds", "0,-1"],
+            "--seeds takes whole numbers, e.g. 0,1,2; not '0,-1'",
+        ),
+        (
+            ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--scenario", "duet"],
+            "--scenario is 'duet'. Known:",
+        ),
+        (["jam", "--host", "192.168..5", "--no-browser"], "'192.168..5' is no address"),
+        (["accompany", "a.mid", "-o", "a.wav"], "end its name in .mid"),
         (["train", "policy", "--recipe", "r", "--corpus", "c", "--out", "o"], "cannot read recipe"),
     ],
 )

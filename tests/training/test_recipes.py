@@ -4,12 +4,9 @@ import pytest
 
 from gapt.errors import UserError
 from gapt.training.recipes import (
-    ANCHOR_RECIPES,
-    CONTRASTIVE_RECIPES,
-    DISCRIMINATIVE_RECIPES,
-    GENERATIVE_RECIPES,
     POLICY_RECIPES,
     POST_TRAINING_RECIPES,
+    PRESETS,
     RECIPES,
     load_recipe,
 )
@@ -21,19 +18,10 @@ def written(tmp_path, text):
     return path
 
 
-PRESETS = {
-    "policy": POLICY_RECIPES,
-    "anchor": ANCHOR_RECIPES,
-    "contrastive": CONTRASTIVE_RECIPES,
-    "discriminative": DISCRIMINATIVE_RECIPES,
-    "generative": GENERATIVE_RECIPES,
-}
-
-
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_our_recipes_load(path):
     stage, *variant, preset = path.stem.split("-")
-    recipe = load_recipe(path, PRESETS[stage])
+    recipe = load_recipe(path, stage)
     if variant != ["rhythm"]:
         assert recipe.transformer == PRESETS[stage][preset].transformer
     assert getattr(recipe, "rhythm", False) == ("rhythm" in variant)
@@ -43,7 +31,7 @@ def test_our_recipes_load(path):
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("rl/*.yaml")), ids=lambda path: path.stem)
 def test_our_post_training_recipes_load(path):
     system, _, preset = path.stem.removesuffix("-32").rpartition("-")
-    recipe = load_recipe(path, POST_TRAINING_RECIPES)
+    recipe = load_recipe(path, "rl")
     base = POST_TRAINING_RECIPES[preset]
     if "following" not in system:  # which goes on from another run
         assert (recipe.batch, recipe.steps) == (base.batch, base.steps)
@@ -54,7 +42,7 @@ def test_our_post_training_recipes_load(path):
 
 def test_sections_change_key_by_key_and_numbers_may_have_exponents(tmp_path):
     text = "preset: small\nlearning_rate: 2e-5\nadversary: {schedule: {every: 2}}\n"
-    recipe = load_recipe(written(tmp_path, text), POST_TRAINING_RECIPES)
+    recipe = load_recipe(written(tmp_path, text), "rl")
     base = POST_TRAINING_RECIPES["small"].adversary
     assert recipe.learning_rate == 2e-5
     assert recipe.adversary.schedule.every == 2
@@ -64,7 +52,7 @@ def test_sections_change_key_by_key_and_numbers_may_have_exponents(tmp_path):
 
 def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
     recipe = load_recipe(
-        written(tmp_path, "preset: tiny\nsteps: 7\ntransformer: {layers: 3}\n"), POLICY_RECIPES
+        written(tmp_path, "preset: tiny\nsteps: 7\ntransformer: {layers: 3}\n"), "policy"
     )
     tiny = POLICY_RECIPES["tiny"]
     assert (recipe.steps, recipe.transformer.layers) == (7, 3)
@@ -77,6 +65,11 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
         ("preset: tiny\nstep: 3\n", "unknown key 'step'. Did you mean 'steps'?"),
         ("preset: tiny\ntransformer: {dims: 3}\n", "unknown key 'dims'. Did you mean 'dim'?"),
         ("preset: tiny\nsteps: many\n", r"Expected `int`, got `str` - at `\$.steps`"),
+        ("preset: tiny\nsteps: -5\n", r"Expected `int` >= 1 - at `\$.steps`"),
+        ("preset: tiny\ntransformer: {heads: 3}\n", "dim 32 does not split into 3 even heads"),
+        ("preset: tiny\nmixture: {tunes: -1}\n", "Expected `float` >= 0"),
+        ("preset: [tiny]\n", "no preset"),
+        ("stage: rl\npreset: tiny\n", "is for 'gapt train rl', not for 'policy'"),
         ("preset: smal\n", "no preset 'smal'. Did you mean 'small'?"),
         ("steps: 3\n", "must say which preset it starts from"),
         ("- 1\n", "must say which preset"),
@@ -85,9 +78,9 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
 )
 def test_typos_are_named(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
-        load_recipe(written(tmp_path, text), POLICY_RECIPES)
+        load_recipe(written(tmp_path, text), "policy")
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot read recipe .*none\.yaml"):
-        load_recipe(tmp_path / "none.yaml", POLICY_RECIPES)
+        load_recipe(tmp_path / "none.yaml", "policy")

@@ -51,6 +51,16 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
         assert (again == before[run]) == (run != "gapt-1")
 
 
+def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_path):
+    options = {"systems": ["gapt"], "seeds": [0], "songs": 2}
+    for split, scenario, message in [("ood", "cold", "no songs of split 'ood'"),
+                                     ("test", "long", "has the 512 frames")]:  # fmt: skip
+        with pytest.raises(UserError, match=message):
+            reproduce("tiny", Corpus.load(tunes), tmp_path / "study",
+                      splits=[split], scenarios=[scenario], **options)  # fmt: skip
+    assert not (tmp_path / "study").exists()
+
+
 def test_every_run_starts_from_what_was_made_before_it(tmp_path):
     for preset in ("tiny", "small", "paper"):
         made = set()

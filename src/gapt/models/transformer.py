@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from torch import Tensor, nn
 
 PERIOD = 768
@@ -25,6 +26,8 @@ PERIOD = 768
 # Cycles per PERIOD: wavelengths of 768 down to 3 frames, among them the bar of 4/4 (16), the bar
 # of 3/4 (12) and the beat (4).
 _HARMONICS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+Count = Annotated[int, Meta(ge=1)]
 
 
 class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,12 +39,16 @@ class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             shorter than the training windows it is learnt, so that beyond them nothing is new.
     """
 
-    dim: int
-    layers: int
-    heads: int
-    dropout: float = 0.0
+    dim: Count
+    layers: Count
+    heads: Count
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     causal: bool = True
-    reach: int = 192
+    reach: Count = 192
+
+    def __post_init__(self) -> None:
+        if self.dim % (2 * self.heads):
+            raise ValueError(f"dim {self.dim} does not split into {self.heads} even heads")
 
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -192,8 +199,6 @@ class Transformer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        if config.dim % (2 * config.heads):
-            raise ValueError(f"dim {config.dim} does not split into {config.heads} even heads")
         self.config = config
         self.rotary = Rotary(config.dim // config.heads)
         blocks = [Block(config) for _ in range(config.layers)]

@@ -11,15 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from gapt.errors import UserError, did_you_mean
 from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
-from gapt.models.transformer import TransformerConfig
+from gapt.models.transformer import Count, TransformerConfig
 from gapt.training.schedule import TwoPhase
+
+Whole = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Weight = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,21 +44,21 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         validation_songs: how many songs of the valid split, at most.
     """
 
-    steps: int
-    batch: int
-    learning_rate: float
-    mixture: dict[str, float] = msgspec.field(
+    steps: Count
+    batch: Count
+    learning_rate: Positive
+    mixture: dict[str, Weight] = msgspec.field(
         default_factory=lambda: {"hooktheory": 0.6, "pop909": 0.3, "nottingham": 0.1}
     )
-    warmup: int = 100
-    final_learning_rate: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 0.01
-    gradient_norm: float = 1.0
+    warmup: Whole = 100
+    final_learning_rate: Share = 0.1
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    weight_decay: Weight = 0.01
+    gradient_norm: Positive = 1.0
     precision: str | None = None
-    validate_every: int = 100
-    validation_songs: int = 256
-    seed: int = 0
+    validate_every: Count = 100
+    validation_songs: Count = 256
+    seed: Whole = 0
 
 
 class SupervisedRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,10 +82,10 @@ class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unkno
             targets being what would mend that (`gapt.training.pretrain.corrections`).
     """
 
-    frames: int = 256
+    frames: Count = 256
     start: str | None = None
-    wrong_past: float = 0.0
-    own_past: float = 0.0
+    wrong_past: Share = 0.0
+    own_past: Share = 0.0
 
 
 class AnchorRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,7 +104,7 @@ class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     rhythm: bool = False
-    lengths: tuple[int, ...] = (64, 96, 128, 192, 256)
+    lengths: tuple[Count, ...] = (64, 96, 128, 192, 256)
 
 
 class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,12 +124,12 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     transformer: TransformerConfig
-    learning_rate: float
-    weight: float = 1.0
-    rhythm: float = 0.0
+    learning_rate: Positive
+    weight: Weight = 1.0
+    rhythm: Weight = 0.0
     logit: bool = False
     hears_both: bool = True
-    smoothing: float = 0.1
+    smoothing: Share = 0.1
     schedule: TwoPhase = TwoPhase()
 
 
@@ -133,11 +139,11 @@ class Ensemble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     As published all alike, and no generative one, which is ours.
     """
 
-    contrastive: float = 1.0
-    discriminative: float = 1.0
-    contrastive_rhythm: float = 1.0
-    discriminative_rhythm: float = 1.0
-    generative: float = 0.0
+    contrastive: Weight = 1.0
+    discriminative: Weight = 1.0
+    contrastive_rhythm: Weight = 1.0
+    discriminative_rhythm: Weight = 1.0
+    generative: Weight = 0.0
 
 
 class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -183,26 +189,26 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     judges: str | None = None
     adversary: AdversaryRecipe | None
     objective: Literal["ppo", "grpo"] = "ppo"
-    group: int = 4
-    frames: int = 256
-    jumps: float = 0.0
-    minibatches: int = 8
-    temperature: float = 0.99
-    coherence: float = 1.0
-    rules: float = 1.0
+    group: Count = 4
+    frames: Count = 256
+    jumps: Share = 0.0
+    minibatches: Count = 8
+    temperature: Positive = 0.99
+    coherence: Weight = 1.0
+    rules: Weight = 1.0
     ensemble: Ensemble = Ensemble()
-    contrast: float = 0.0
-    gaps: float = 0.04
-    repeats: int = 3
+    contrast: Share = 0.0
+    gaps: Share = 0.04
+    repeats: Whole = 3
     credit: Literal["frame", "trajectory"] = "frame"
-    anchor_kl: float = 0.001
-    entropy: float = 0.01
-    clip: float = 0.2
-    gae_decay: float = 0.95
-    critic_learning_rate: float
+    anchor_kl: Weight = 0.001
+    entropy: Weight = 0.01
+    clip: Positive = 0.2
+    gae_decay: Share = 0.95
+    critic_learning_rate: Positive
     foresight: bool = False
-    head_start: int = 0
-    diversity_alarm: float = 0.8
+    head_start: Whole = 0
+    diversity_alarm: Share = 0.8
 
 
 # What makes `tiny` quick.
@@ -343,19 +349,30 @@ POST_TRAINING_RECIPES = {
 }
 """GAPT. `paper` has the learning rates of the authors' released settings."""
 
+PRESETS: dict[str, Mapping[str, Recipe]] = {
+    "policy": POLICY_RECIPES,
+    "anchor": ANCHOR_RECIPES,
+    "contrastive": CONTRASTIVE_RECIPES,
+    "discriminative": DISCRIMINATIVE_RECIPES,
+    "generative": GENERATIVE_RECIPES,
+    "rl": POST_TRAINING_RECIPES,
+}
+"""By stage: what `gapt train` is told to train."""
+
 RECIPES = Path(__file__).parents[1] / "recipes"
 """The folder of our own recipes."""
 
-R = TypeVar("R", bound=Recipe)
 
+def load_recipe(path: Path, stage: str) -> Any:
+    """Read a recipe, of the type of the presets of its `stage`.
 
-def load_recipe(path: Path, presets: Mapping[str, R]) -> R:
-    """Read a recipe that starts from one of `presets`.
+    It may say which stage it is for, as all of ours do; then it is for no other.
 
     Raises:
-        UserError: no such file, not YAML, an unknown preset or key, or a wrong type; the message
-            names it.
+        UserError: no such file, not YAML, for another stage, an unknown preset or key, or a wrong
+            type; the message names it.
     """
+    presets = PRESETS[stage]
     try:
         written = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -367,11 +384,11 @@ def load_recipe(path: Path, presets: Mapping[str, R]) -> R:
             f"recipe {path} must say which preset it starts from, e.g. 'preset: small'. "
             f"{did_you_mean('', presets)}"
         )
-    preset = written.pop("preset")
+    if (meant := written.pop("stage", stage)) != stage:
+        raise UserError(f"recipe {path} is for 'gapt train {meant}', not for '{stage}'")
+    preset = str(written.pop("preset"))
     if preset not in presets:
-        raise UserError(
-            f"recipe {path}: no preset '{preset}'. {did_you_mean(str(preset), presets)}"
-        )
+        raise UserError(f"recipe {path}: no preset '{preset}'. {did_you_mean(preset, presets)}")
     base = presets[preset]
     merged = _merge(msgspec.to_builtins(base), written, f"recipe {path}")
     try:

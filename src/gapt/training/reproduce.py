@@ -9,7 +9,8 @@ ends. A folder a run, beside `evaluation`:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +19,12 @@ import msgspec
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate
+from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
 from gapt.training.judge import train_contrastive, train_discriminative, train_generative
 from gapt.training.post import post_train
 from gapt.training.pretrain import train_anchor, train_policy
-from gapt.training.recipes import (
-    ANCHOR_RECIPES,
-    CONTRASTIVE_RECIPES,
-    DISCRIMINATIVE_RECIPES,
-    GENERATIVE_RECIPES,
-    POLICY_RECIPES,
-    POST_TRAINING_RECIPES,
-    RECIPES,
-    load_recipe,
-)
+from gapt.training.recipes import RECIPES, load_recipe
 
 SYSTEMS = (
     "realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-following-no-adv", "gapt-dy",
@@ -56,32 +49,28 @@ def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int])
     """
 
     def stage(
-        name: str,
-        recipe: str,
-        presets: Mapping[str, Any],
-        train: Callable[..., None],
-        **changes: Any,
+        name: str, kind: str, recipe: str, train: Callable[..., None], **changes: Any
     ) -> Stage:
-        loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", presets)
+        loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", kind)
         return Stage(name, msgspec.structs.replace(loaded, **changes), train)
 
-    runs = [stage("mle", "policy", POLICY_RECIPES, train_policy)]
+    runs = [stage("mle", "policy", "policy", train_policy)]
     if (RECIPES / f"policy-recover-{preset}.yaml").exists():
         mle = str(out / "mle")
-        runs.append(stage("recover", "policy-recover", POLICY_RECIPES, train_policy, start=mle))
-    runs.append(stage("anchor", "anchor", ANCHOR_RECIPES, train_anchor))
+        runs.append(stage("recover", "policy", "policy-recover", train_policy, start=mle))
+    runs.append(stage("anchor", "anchor", "anchor", train_anchor))
     for seed in (0, 1):
-        for judge, presets, train in (
-            ("generative", GENERATIVE_RECIPES, train_generative),
-            ("discriminative", DISCRIMINATIVE_RECIPES, train_discriminative),
-            ("discriminative-rhythm", DISCRIMINATIVE_RECIPES, train_discriminative),
-            ("contrastive", CONTRASTIVE_RECIPES, train_contrastive),
-            ("contrastive-rhythm", CONTRASTIVE_RECIPES, train_contrastive),
+        for kind, recipe, train in (
+            ("generative", "generative", train_generative),
+            ("discriminative", "discriminative", train_discriminative),
+            ("discriminative", "discriminative-rhythm", train_discriminative),
+            ("contrastive", "contrastive", train_contrastive),
+            ("contrastive", "contrastive-rhythm", train_contrastive),
         ):
-            runs.append(stage(f"judges/{judge}-{seed}", judge, presets, train, seed=seed))
+            runs.append(stage(f"judges/{recipe}-{seed}", kind, recipe, train, seed=seed))
     for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
-            run = stage(f"{system}-{seed}", f"rl/{system}", POST_TRAINING_RECIPES, post_train)
+            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train)
             start = Path(run.recipe.start).name
             if start in SYSTEMS:
                 if start not in systems:
@@ -115,6 +104,9 @@ def reproduce(
         UserError: see the stages and `evaluate`.
     """
     runs = stages(preset, out, systems, seeds)
+    # What would fail in the end, after days perhaps, fails now.
+    for split, scenario in product(splits, scenarios):
+        SCENARIOS[scenario].play(corpus.split(split), songs)
     for number, run in enumerate(runs, start=1):
         folder = out / run.name
         done = steps_done(folder)

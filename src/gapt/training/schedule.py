@@ -7,8 +7,12 @@ intervals first, and after that only while the policy fools it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from gapt.models.transformer import Count
 
 
 class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,10 +26,10 @@ class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         window: see `threshold`.
     """
 
-    first: int = 200
-    every: int = 5
+    first: Annotated[int, Meta(ge=0)] = 200
+    every: Count = 5
     threshold: float = 1.0
-    window: int = 3
+    window: Count = 3
 
     def learns(self, update: int, rewards: Sequence[float]) -> bool:
         """Whether the discriminator learns in the policy's `update`, counted from 0.
