@@ -30,12 +30,22 @@ def test_a_log_comes_back_as_curves(run):
     assert log["watch/harmony"][1].tolist() == [0.25, 0.5]
 
 
-def test_runs_are_drawn_side_by_side(run, tmp_path):
+def test_runs_are_drawn_side_by_side_also_of_one_name(run, tmp_path):
+    others = [tmp_path / "again" / name for name in ("gapt", "mle")]
+    for other in others:
+        other.mkdir(parents=True)
+        (other / "metrics.csv").write_text("step,name,value\n1,reward/total,0.5\n")
     for name in ("curves.png", "curves.svg"):
-        plot([run, run], tmp_path / name)
+        plot([run, *others], tmp_path / name)
         assert (tmp_path / name).stat().st_size > 5000
     text = (tmp_path / "curves.svg").read_text()
+    for told in (f"{tmp_path.name}/gapt", "again/gapt", "again/mle", "reward, in all", "the data"):
+        assert f"<!-- {told} -->" in text
     assert "discriminator" not in text
+    plot(others, tmp_path / "curves.svg")
+    text = (tmp_path / "curves.svg").read_text()
+    assert "<!-- mle -->" in text
+    assert "the data" not in text
 
 
 def test_what_cannot_be_drawn_is_told(run, tmp_path):

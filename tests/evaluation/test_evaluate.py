@@ -15,9 +15,11 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
 from gapt.evaluation.measures import Play
-from gapt.evaluation.report import ANCHOR, COLUMNS, GROUND_TRUTH, LATE
-from gapt.evaluation.scenarios import Scenario
+from gapt.evaluation.report import COLUMNS
+from gapt.evaluation.scenarios import ANCHOR, GROUND_TRUTH, LATE, Scenario
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
+from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, SILENCE
 
 
@@ -157,3 +159,12 @@ def test_networks_that_are_not_there_are_named(options, tunes, tmp_path):
         evaluate(corpus=corpus, out=tmp_path, **(options | {"judges": tmp_path}))
     with pytest.raises(UserError, match=r"no checkpoint at .*--anchor takes a run"):
         evaluate(corpus=corpus, out=tmp_path, **(options | {"anchor": tmp_path / "nothing"}))
+    config = AnchorConfig(transformer=POLICY_PRESETS["tiny"], part="melody")
+    header = Header(model="anchor", config=msgspec.to_builtins(config))
+    save(tmp_path / "melodist.safetensors", header, Anchor(config).state_dict())
+    with pytest.raises(UserError, match="plays the melody; --anchor takes one that plays"):
+        evaluate(
+            corpus=corpus,
+            out=tmp_path,
+            **(options | {"anchor": tmp_path / "melodist.safetensors"}),
+        )

@@ -17,9 +17,23 @@ def test_the_pareto_front_by_hand():
 
 
 def test_twelve_systems_look_different_and_the_truth_is_black():
-    styles = plots.styles([f"system {number}" for number in range(12)])
-    assert styles["system 0"].colour == "black"
-    assert len(set(styles.values())) == 12
+    systems = [f"system {number}" for number in range(12)]
+    styles = plots.styles(["ground-truth", *systems])
+    assert styles["ground-truth"].colour == "black"
+    assert len(set(styles.values())) == 13
+    assert plots.styles(["ground-truth", "anchor", *systems]).items() > styles.items()
+
+
+def test_who_plays_live_is_on_the_front_also_without_an_anchor():
+    """In a duet there is none."""
+    points = {"ground-truth": (0.9, 9.0), "mle": (0.3, 5.0), "gapt": (0.6, 4.0)}
+    rows = {
+        name: tuple({"mean": at, "low": at, "high": at} for at in point)
+        for name, point in points.items()
+    }
+    axes = plots.plane(rows, plots.styles(list(rows))).axes[0]
+    (front,) = (line for line in axes.lines if line.get_linestyle() == "--")
+    assert {(0.3, 5.0), (0.6, 4.0)} < set(map(tuple, front.get_xydata()))
 
 
 @pytest.mark.parametrize("songs", [1, 3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 
 from gapt.evaluation.diversity import diversity_judge, embed, vendi_statistics
 from gapt.evaluation.measures import MEASURES, Play, onset_emd
-from gapt.files import replacing
+from gapt.files import write_json
 from gapt.models.checkpoint import load_policy
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.rollout import draw_noise, rollout
@@ -84,5 +83,4 @@ def report(figures: Figures, path: Path | None) -> None:
     """Print the figures, and write them as JSON if a path is given."""
     print(", ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in figures.items()))
     if path:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(path, figures)

@@ -24,7 +24,7 @@ _PANELS = {
     "reward, in all": ("reward/total",),
     "coherence": ("reward/coherence",),
     "rules": ("reward/rules",),
-    "realism: −log(1 − D)": ("reward/adversarial/realism",),
+    "realism, by the discriminator": ("reward/adversarial/realism",),
     "realism of the rhythm": ("reward/adversarial_rhythm/realism",),
     "harmony, held out": ("watch/harmony", "data/harmony"),
     "diversity (Vendi), held out": ("watch/vendi", "data/vendi"),
@@ -46,8 +46,8 @@ _PANELS = {
     "discriminator's updates": ("discriminator/learns",),
     "rhythm discriminator's loss": ("rhythm_discriminator/loss",),
     "rhythm discriminator's accuracy": ("rhythm_discriminator/accuracy",),
+    "rhythm discriminator's updates": ("rhythm_discriminator/learns",),
 }
-_SUMMED = "discriminator/learns"
 _DENSE = 60  # points; a longer curve is smoothed
 
 Log = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -61,7 +61,7 @@ def plot(runs: Sequence[Path], out: Path) -> None:
         UserError: a folder holds no log, the logs have nothing in common that can be drawn, or
             the name of `out` is not a picture's.
     """
-    logs = {run.resolve().name: read(run) for run in runs}
+    logs = {name: read(run) for name, run in _named(runs).items()}
     panels = {
         title: names
         for title, names in (_PANELS | _others(logs.values())).items()
@@ -74,6 +74,15 @@ def plot(runs: Sequence[Path], out: Path) -> None:
     figure = draw(logs, panels)
     with replacing(out) as temporary:
         figure.savefig(temporary, format=out.suffix.lstrip("."), dpi=150)
+
+
+def _named(runs: Sequence[Path]) -> dict[str, Path]:
+    """Runs by their folders' names; where those are alike, by more of their paths."""
+    paths = list(dict.fromkeys(run.resolve() for run in runs))
+    parts = 1
+    while len({path.parts[-parts:] for path in paths}) < len(paths):
+        parts += 1
+    return {"/".join(path.parts[-parts:]): path for path in paths}
 
 
 def read(run: Path) -> Log:
@@ -100,6 +109,7 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
 
 def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     """One panel for each of `panels`, titles and the names of measurements."""
+    first = next(iter(logs.values()))
     lines = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(11, 2.1 * lines + 0.5), layout="constrained")
     grid = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
@@ -109,18 +119,18 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
         axes.set_title(title, loc="left", fontsize=10)
         for log, colour in zip(logs.values(), cycle(COLOURS), strict=False):
             if names[0] in log:
-                _curve(axes, *log[names[0]], colour=colour, summed=names[0] == _SUMMED)
-        for log in list(logs.values())[:1]:
-            for name in names[1:]:
-                if name in log:
-                    axes.axhline(log[name][1][-1], color="black", lw=1, ls=":")
+                _curve(axes, *log[names[0]], colour=colour, summed=names[0].endswith("/learns"))
+        for name in names[1:]:
+            if name in first:
+                axes.axhline(first[name][1][-1], color="black", lw=1, ls=":")
     for axes in grid[len(panels) :]:
         axes.remove()
     handles = [
         Line2D([], [], color=colour, label=name)
         for name, colour in zip(logs, cycle(COLOURS), strict=False)
     ]
-    handles.append(Line2D([], [], color="black", ls=":", label="the data"))
+    if any(name in first for names in panels.values() for name in names[1:]):
+        handles.append(Line2D([], [], color="black", ls=":", label="the data"))
     figure.legend(handles=handles, loc="outside upper left", ncols=6, frameon=False)
     return figure
 

@@ -21,11 +21,20 @@ from gapt.errors import UserError
 from gapt.evaluation.diversity import diversity_judge, embed, vendi, vendi_in_any_key
 from gapt.evaluation.listening import render
 from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
-from gapt.evaluation.report import ANCHOR, GROUND_TRUTH, LATE, Chapter, write
-from gapt.evaluation.scenarios import SCENARIOS, Scenario, a_beat_late
+from gapt.evaluation.report import Chapter, Row, write
+from gapt.evaluation.scenarios import (
+    ANCHOR,
+    GROUND_TRUTH,
+    LATE,
+    SCENARIOS,
+    Scenario,
+    a_beat_late,
+)
 from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
+from gapt.models.judges import ContrastiveJudge
 from gapt.models.policy import Policy
+from gapt.music.frames import CHORDS
 from gapt.training.pretrain import anchor_nll, policy_nll
 from gapt.training.rollout import draw_noise, duet, rollout
 
@@ -84,56 +93,66 @@ def evaluate(
     players |= {name: [load_policy(path) for path in runs] for name, runs in systems.items()}
     judge_name, judge = diversity_judge(judges)
     chapters = []
-    for split in splits:
-        available = corpus.select(split=split)
-        if not available:
-            raise UserError(f"no songs of split '{split}' in this corpus folder")
-        for scenario in scenarios:
-            scene = SCENARIOS[scenario]
-            whole = scene.play(available, songs)
-            plays = {GROUND_TRUTH: [scene.measured(whole)]}
-            for name, runs in players.items():
-                if scene.duet and name == ANCHOR:
-                    continue  # there is no future yet that it could see
-                turns = list(product(runs, seeds))
-                plays[name] = [
-                    scene.measured(simulate(player, whole, scene, seed, temperature, partner))
-                    for player, seed in track(turns, f"{name}, {scenario}, {split}", transient=True)
-                ]
-            measures = {
-                **MEASURES,
-                "vendi": vendi(judge),
-                "vendi_in_any_key": vendi_in_any_key(judge),
-                "onset_emd": onset_emd(plays[GROUND_TRUTH][0]),
-            }
-            about = {
-                "split": split, "scenario": scenario, "songs": len(whole.melody),
-                "seeds": list(seeds),
-            }  # fmt: skip
-            rows = []
-            late = scene.measured(a_beat_late(whole))
-            measured = {GROUND_TRUTH: plays[GROUND_TRUTH], LATE: [late], **plays}
-            for name, played in measured.items():
-                found = [
-                    _figures(measure, reduce, [statistics(play) for play in played])
-                    for measure, (statistics, reduce) in measures.items()
-                ]
-                if name in players and not scene.duet:
-                    nll = [_nll_statistics(run, scene.given, whole) for run in players[name]]
-                    found.append(_figures("nll", ratio, nll))
-                rows += [{"system": name, **about, **figures} for figures in found]
-            embeddings = {name: embed(judge, played[0]) for name, played in plays.items()}
-            chapters.append(Chapter(split, scenario, rows, plays, embeddings))
-            render(out / "audio" / f"{split}-{scenario}", plays, audio)
+    for split, scenario in product(splits, scenarios):
+        scene = SCENARIOS[scenario]
+        whole = scene.play(corpus.split(split), songs)
+        plays = {GROUND_TRUTH: [scene.measured(whole)]}
+        for name, runs in players.items():
+            if scene.duet and name == ANCHOR:
+                continue  # there is no future yet that it could see
+            turns = list(product(runs, seeds))
+            plays[name] = [
+                scene.measured(simulate(player, whole, scene, seed, temperature, partner))
+                for player, seed in track(turns, f"{name}, {scenario}, {split}", transient=True)
+            ]
+        about = {
+            "split": split, "scenario": scenario, "songs": len(whole.melody), "seeds": list(seeds)
+        }  # fmt: skip
+        rows = [{**about, **row} for row in _measured(plays, players, whole, scene, judge)]
+        embeddings = {name: embed(judge, played[0]) for name, played in plays.items()}
+        chapters.append(Chapter(split, scenario, rows, plays, embeddings))
+        render(out / "audio" / f"{split}-{scenario}", plays, audio)
     judge_file = find_judges(judges)[judge_name].read_bytes()
     write(out, chapters, {judge_name: hashlib.sha256(judge_file).hexdigest()})
 
 
 def _load_anchor(path: Path) -> Anchor:
     try:
-        return load_anchor(path)
+        anchor = load_anchor(path)
     except UserError as error:
         raise UserError(f"{error}; --anchor takes a run that 'gapt train anchor' made") from None
+    if anchor.part != CHORDS:
+        raise UserError(f"{path} plays the melody; --anchor takes one that plays the chords")
+    return anchor
+
+
+def _measured(
+    plays: Mapping[str, Sequence[Play]],
+    players: Mapping[str, Sequence[Player]],
+    whole: Play,
+    scene: Scenario,
+    judge: ContrastiveJudge,
+) -> list[Row]:
+    """Every measure of every system, and of the songs' own chords a beat late."""
+    (truth,) = plays[GROUND_TRUTH]
+    measures = {
+        **MEASURES,
+        "vendi": vendi(judge),
+        "vendi_in_any_key": vendi_in_any_key(judge),
+        "onset_emd": onset_emd(truth),
+    }
+    late = scene.measured(a_beat_late(whole))
+    rows: list[Row] = []
+    for name, played in {GROUND_TRUTH: [truth], LATE: [late], **plays}.items():
+        found = [
+            _figures(measure, reduce, [statistics(play) for play in played])
+            for measure, (statistics, reduce) in measures.items()
+        ]
+        if name in players and not scene.duet:
+            nll = [_nll_statistics(run, scene.given, whole) for run in players[name]]
+            found.append(_figures("nll", ratio, nll))
+        rows += [{"system": name, **figures} for figures in found]
+    return rows
 
 
 def simulate(

@@ -6,7 +6,7 @@ Knows no model and no corpus; `gapt.evaluation.rolls` draws the music itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, cycle
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
+from gapt.evaluation.scenarios import ANCHOR, GROUND_TRUTH
 from gapt.music.frames import FRAMES_PER_BEAT
 
 # Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
@@ -30,11 +31,14 @@ class Style(NamedTuple):
     marker: str
 
 
+_OFFLINE = {GROUND_TRUTH: Style("black", "*"), ANCHOR: Style("#8a8a8a", "p")}
+"""Who does not play live, and how they look."""
+
+
 def styles(systems: Sequence[str]) -> dict[str, Style]:
-    """Looks for systems; the first two are the ground truth, black, and the anchor, grey."""
-    fixed = [Style("black", "*"), Style("#8a8a8a", "p")]
-    looks = chain(fixed, map(Style, cycle(COLOURS), cycle(_MARKERS)))
-    return dict(zip(systems, looks, strict=False))
+    """Looks for systems."""
+    looks = map(Style, cycle(COLOURS), cycle(_MARKERS))
+    return {name: _OFFLINE.get(name) or next(looks) for name in systems}
 
 
 def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str, Style]) -> Figure:
@@ -44,7 +48,7 @@ def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str
 
     Args:
         points: by system, its rows of harmony and of diversity.
-        styles: by system; the first two, truth and anchor, are no part of the front.
+        styles: by system.
     """
     figure, axes = _figure(5.2)
     # Who never plays has no harmony.
@@ -58,7 +62,7 @@ def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str
         axes.plot(x, y, marker, color=colour, ms=size, mec="white", zorder=3, label=name)
     axes.margins(0.15)
     left, bottom = axes.get_xlim()[0], axes.get_ylim()[0]
-    live = [name for name in list(points)[2:] if name in shown]
+    live = [name for name in shown if name not in _OFFLINE]
     if front := pareto_front([tuple(row["mean"] for row in shown[name]) for name in live]):
         x, y = zip((left, front[0][1]), *front, (front[-1][0], bottom), strict=True)
         axes.step(x, y, where="pre", color="#999999", lw=1, ls="--", zorder=0)

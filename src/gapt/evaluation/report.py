@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +14,9 @@ from matplotlib.figure import Figure
 from gapt.evaluation import plots, rolls
 from gapt.evaluation.measures import Play, duration_counts, harmony_by_beat
 from gapt.evaluation.scenarios import SCENARIOS
-from gapt.files import replacing
+from gapt.files import replacing, write_json
 from gapt.music.frames import FRAMES_PER_BEAT
 
-GROUND_TRUTH = "ground-truth"
-ANCHOR = "anchor"
-LATE = "late"
 COLUMNS = (
     "harmony", "harmony_strict", "harmony_above_chance", "vendi", "vendi_in_any_key",
     "chord_entropy", "distinct_chords", "pitch_classes_per_chord", "changes_per_bar",
@@ -64,8 +60,7 @@ def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> 
         "rows": rows,
         "harmony_by_beat": by_beat,
     }
-    with replacing(out / "results.json") as temporary:
-        temporary.write_text(json.dumps(results, indent=1, allow_nan=False))
+    write_json(out / "results.json", results)
     text = [table(rows, _mean_and_deviation), _INTERVALS, table(rows, _interval)]
     for chapter in chapters:
         text.append(f"## {chapter.split}, {chapter.scenario}\n")

@@ -19,7 +19,6 @@ from gapt.music.frames import (
     MAX_TRANSPOSITION,
     MELODY,
     SILENCE,
-    Voice,
     transpose_chords,
     transpose_melody,
 )
@@ -61,19 +60,22 @@ class Scenario:
         melody, chords, real = stack(chosen, [0] * len(chosen), self.frames)
         if self.jump is not None:
             up, at = MAX_TRANSPOSITION, self.jump
-            melody[:, at:] = transpose_melody(cut(MELODY, melody, at), up)
-            chords[:, at:] = transpose_chords(cut(CHORDS, chords, at), up)
+            melody[:, at:] = transpose_melody(MELODY.strike(melody[:, at:]), up)
+            chords[:, at:] = transpose_chords(CHORDS.strike(chords[:, at:]), up)
         return Play(melody, chords, real)
 
     def measured(self, play: Play) -> Play:
         """What of a play is measured: states [S, frames - given]."""
-        first = self.given
-        return Play(
-            cut(MELODY, play.melody, first), cut(CHORDS, play.chords, first), play.real[:, first:]
-        )
+        melody, chords, real = (states[:, self.given :] for states in play)
+        return Play(MELODY.strike(melody), CHORDS.strike(chords), real)
 
 
 _BEATS = FRAMES_PER_BEAT
+
+GROUND_TRUTH = "ground-truth"
+ANCHOR = "anchor"
+LATE = "late"
+"""Who is always there: the songs' own chords, the offline anchor, and what `a_beat_late` makes."""
 
 SCENARIOS = {
     "cold": Scenario(),
@@ -85,14 +87,6 @@ SCENARIOS = {
 """cold: nothing is known. primed: the first 8 beats have the true chords. perturbed: from beat 17
 on the melody is six semitones higher. long: 512 frames, more than a model reaches back. duet: with
 a melodist, another model, who improvises too."""
-
-
-def cut(voice: Voice, states: np.ndarray, first: int) -> np.ndarray:
-    """States [S, T - first] from frame `first` on; a symbol cut in two begins anew (ON)."""
-    rest = states[:, first:].copy()
-    starts = rest[:, 0]
-    rest[:, 0] = np.where(voice.is_hold(starts), 1 + voice.symbol(starts), starts)
-    return rest
 
 
 def a_beat_late(whole: Play) -> Play:

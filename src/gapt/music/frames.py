@@ -132,10 +132,7 @@ class Voice:
 
     def window(self, states: np.ndarray, start: int, length: int) -> np.ndarray:
         """States [<= length] from `start` on; a symbol cut in two begins anew (ON)."""
-        cut = states[start : start + length].copy()
-        if len(cut) and self.is_hold(cut[0]):
-            cut[0] = self.on(int(self.symbol(cut[0])))
-        return cut
+        return self.strike(states[start : start + length]).astype(states.dtype)
 
 
 MELODY = Voice(NUM_PITCHES)
