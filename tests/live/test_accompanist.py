@@ -77,3 +77,8 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
     with pytest.raises(ValueError, match="melody holds 62"):
         accompanist.step(MELODY.hold(62))
     assert accompanist.frame == 1
+
+
+def test_more_than_is_planned_cannot_be_committed():
+    with pytest.raises(ValueError, match=r"commit is 4, which is not in 1\.\.1"):
+        Accompanist.load("mle", commit=4)

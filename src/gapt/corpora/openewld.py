@@ -33,7 +33,7 @@ def parse(payload: tuple[str, bytes]) -> LeadSheet:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             score = next(n for n in archive.namelist() if not n.startswith("META-INF"))
             text = archive.read(score)
-    except (zipfile.BadZipFile, StopIteration) as error:
+    except Exception as error:  # zipfile raises many kinds, each for another way to be broken
         raise UnreadableSong("not a compressed MusicXML file") from error
     return scores.read(text, "musicxml", title)
 

@@ -38,14 +38,18 @@ def parse(payload: tuple[str, dict[str, bytes]]) -> LeadSheet:
     """One song's files -> its lead sheet."""
     number, files = payload
     try:
-        notes = _melody(files[f"{number}.mid"])
-        beats = [line.split() for line in files["beat_midi.txt"].decode().splitlines() if line]
-        rows = [line.split() for line in files["chord_midi.txt"].decode().splitlines() if line]
+        needed = f"{number}.mid", "beat_midi.txt", "chord_midi.txt"
+        midi, *annotations = (files[name] for name in needed)
     except KeyError as error:
         raise UnreadableSong(f"no {error.args[0]}") from error
-    except (OSError, EOFError, ValueError) as error:
+    try:
+        notes = _melody(midi)
+    except Exception as error:  # mido raises a dozen kinds, each for another way to be broken
         raise UnreadableSong(f"bad MIDI file: {error}") from error
     try:
+        beats, rows = (
+            [line.split() for line in text.decode().splitlines() if line] for text in annotations
+        )
         times = np.array([float(beat[0]) for beat in beats])
         # Columns: seconds, downbeat of a simple metre, downbeat of a compound metre (the bar).
         downbeats = [i for i, beat in enumerate(beats) if float(beat[2]) == 1.0]

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 from music21 import converter, harmony, repeat, stream
-from music21.exceptions21 import Music21Exception
 
 from gapt.corpora.reading import UnreadableSong
 from gapt.music.chords import Chord
@@ -32,9 +31,10 @@ def read(text: str | bytes, notation: str, title: str) -> LeadSheet:
     try:
         score = converter.parseData(text, format=notation)
         return _to_lead_sheet(score.parts.first(), title)
-    # music21 meets malformed music with whatever error comes up.
-    except (Music21Exception, LookupError, ValueError, SyntaxError, TypeError, AttributeError) as e:
-        raise UnreadableSong(f"bad {notation}: {e}") from e
+    except UnreadableSong:
+        raise
+    except Exception as error:  # music21 meets malformed music with whatever error comes up
+        raise UnreadableSong(f"bad {notation}: {error}") from error
 
 
 def _to_lead_sheet(part: Any, title: str) -> LeadSheet:

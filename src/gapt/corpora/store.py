@@ -111,6 +111,17 @@ class Corpus:
             and (corpora is None or song.corpus in corpora)
         ]
 
+    def split(self, name: str) -> list[Song]:
+        """The songs of a split.
+
+        Raises:
+            UserError: it has none.
+        """
+        songs = self.select(name)
+        if not songs:
+            raise UserError(f"no songs of split '{name}' in this corpus folder")
+        return songs
+
 
 def write(songs: Sequence[Song], path: Path) -> None:
     """Write songs to a Parquet file that `Corpus.load` reads."""

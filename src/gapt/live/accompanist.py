@@ -61,7 +61,7 @@ class Accompanist:
         late: how many frames were heard before their chord was decided; the chord before was held.
         temperature: of the sampling; 0 plays the likeliest chord.
         lookahead: frames, from `frame` on, that are planned.
-        commit: how many of them are final.
+        commit: how many of them are final: 1 to `lookahead`.
         listen: chords are silent before this frame, and one is struck in it.
 
     `temperature`, `lookahead` and `commit` may be changed at any time; `replan` lets them count for
@@ -78,6 +78,8 @@ class Accompanist:
         commit: int = 1,
         listen: int = 0,
     ) -> None:
+        if not 1 <= commit <= lookahead:
+            raise ValueError(f"commit is {commit}, which is not in 1..{lookahead} (lookahead)")
         self.temperature = temperature
         self.lookahead = lookahead
         self.commit = commit

@@ -7,7 +7,6 @@ file is frame 0, rests and pickup as they are.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import secrets
@@ -23,7 +22,7 @@ from rich.progress import Progress
 
 from gapt.errors import UserError
 from gapt.evaluation.measures import harmony, harmony_strict
-from gapt.files import replacing
+from gapt.files import write_json
 from gapt.live.accompanist import Accompanist
 from gapt.live.models import DEFAULT_MODEL
 from gapt.music.chords import lead_sheet_name
@@ -138,8 +137,7 @@ def accompany_file(
     if report is not None:
         about = {"model": model, "temperature": temperature, "listen": listen, "seed": seed}
         content = {**about, "frames": len(played.chords), **measures, "chords": played.names}
-        with replacing(report) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(report, content)
     print(f"{out}: {melody.bars} bars, the melody from {melody.source}")
     print(_summary(played.names, measures))
     print(f"model {model}, temperature {temperature:g}, listening {listen} beats, seed {seed}")
@@ -162,6 +160,8 @@ def _summary(names: list[str | None], measures: dict) -> str:
 
 def _check_outputs(source: Path, out: Path, report: Path | None) -> None:
     """Refuse now what could not be written after minutes of playing."""
+    if out.suffix.lower() not in (".mid", ".midi"):
+        raise UserError(f"what is written is MIDI, and {out} does not say so; end its name in .mid")
     outputs = [out] if report is None else [out, report]
     for path in outputs:
         if path.is_dir():

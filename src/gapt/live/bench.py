@@ -7,13 +7,12 @@ it plans: a whole plan is made again when the melody goes another way.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 
-from gapt.files import replacing
+from gapt.files import write_json
 from gapt.live.accompanist import Accompanist
 from gapt.music.frames import FRAMES_PER_BEAT, MELODY
 
@@ -86,5 +85,4 @@ def report(figures: dict[str, float], path: Path | None) -> None:
         f"a new plan of {PLAN} frames takes {figures['replan_p50_ms']:.1f} ms (p50)"
     )
     if path:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(path, figures)

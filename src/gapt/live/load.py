@@ -9,7 +9,6 @@ the report.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 from gapt.errors import UserError
-from gapt.files import replacing
+from gapt.files import write_json
 from gapt.live.protocol import VERSION, Hello, Melody, Plan, ServerMessage, State
 from gapt.live.server import MAX_SESSIONS
 from gapt.music.frames import FRAMES_PER_BEAT
@@ -180,5 +179,4 @@ def report(figures: dict[str, float], path: Path | None) -> None:
         f"were whole in time; {figures['memory_per_session_mb']} MB a session"
     )
     if path:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(path, figures)

@@ -209,6 +209,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family)
+    except UnicodeError:  # a name with nothing between two dots, say
+        raise UserError(f"'{host}' is no address; give one like 127.0.0.1") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(

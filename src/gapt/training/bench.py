@@ -6,7 +6,6 @@ same. The first update is left out: it warms up.
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from torch import nn
 
 from gapt.corpora.prepare import TUNES, prepare
 from gapt.corpora.store import Corpus
-from gapt.files import replacing
+from gapt.files import write_json
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
@@ -68,8 +67,7 @@ def report(figures: dict[str, Any], path: Path | None) -> None:
         f"and {figures['peak_memory_mb']:.0f} MB"
     )
     if path:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(path, figures)
 
 
 def _untrained(preset: str, folder: Path) -> PostTraining:
