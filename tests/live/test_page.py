@@ -7,6 +7,7 @@ import base64
 import json
 import signal
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -231,9 +232,14 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
     mend = 24 + seconds * tempo / 15
     with line_to(jam) as line, browser.new_context() as context:
         page = context.new_page()
+        sent = []
+        page.on(
+            "websocket", lambda ws: ws.on("framesent", lambda text: sent.append(json.loads(text)))
+        )
         open_page(page, line.url)
         start(page, tempo=tempo, lookahead=32, temperature=ADVENTUROUS)
-        cuts = [(24, line.cut), (mend, line.mend)]
+        switch = partial(page.get_by_role("radio", name="mle").check, force=True)
+        cuts = [(24, line.cut), (32, switch), (mend, line.mend)]
         play(page, repeated(TUNE, 64, 2), tempo, until=mend, meanwhile=cuts)
         expect(page.locator("#status")).to_have_text("Connected")
         back = page.evaluate("gapt.position")
@@ -244,6 +250,8 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
     undecided = [f for f in frames if f["decided"] is None and f["melody"]]
     assert any(f["onset"] for f in undecided), "nothing was left of the plan"
     assert all(f["melody"]["chord"] for f in undecided), "the session knows what sounded"
+    (told,) = (message for message in map(json.loads, sent) if message["type"] == "set")
+    assert (told["model"], told["lookahead"]) == ("mle", 32), "what was set meanwhile counts"
     # Since it is back every chord knows the melody again, what it missed as well.
     assert all(f["heard"] == f["frame"] - 1 for f in frames[-12:])
 
@@ -366,6 +374,8 @@ def test_a_take_is_kept_replayed_and_exported(page, tmp_path):
     wait_until(page, "!gapt.playing")
     expect(page.locator("#takes li")).to_have_count(1)
     page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#takes li")).to_have_count(1)  # it asks first
+    page.get_by_role("button", name="for good").click()
     expect(page.locator("#takes li")).to_have_count(0)
 
 
@@ -386,6 +396,33 @@ def test_the_input_offset_is_tapped(page):
     assert page.locator("#offset-value").text_content() == f"{offset} ms"
     page.reload()
     assert page.locator("#offset-value").text_content() == f"{offset} ms"
+
+
+def test_measuring_is_cancelled_by_keyboard(page):
+    page.locator("#advanced summary").click()
+    page.get_by_role("button", name="Measure").click()
+    dialog = page.get_by_role("dialog", name="Input offset")
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam):
+    forbid = "() => { throw new DOMException('not here', 'SecurityError'); }"
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(
+            f"Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open ="
+            f" {forbid};"
+        )
+        open_page(page, jam)
+        start(page)
+        wait_until(page, "gapt.position > 1")
+        page.keyboard.press("KeyA")
+        wait_until(page, "gapt.position > 4")
+        page.keyboard.press("Space")
+        expect(page.locator("#status")).to_contain_text("keeps no takes")
 
 
 def test_pages_play_side_by_side(browser, jam):

@@ -63,7 +63,7 @@ def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
     page.evaluate("fakeMidi.plug('Another')")
     send("Another", 0x90, 62, 1)
     assert pressed(page) == [62]
-    page.get_by_label("Heard").select_option(KEYBOARD)
+    page.get_by_label("Listen to").select_option(KEYBOARD)
     assert pressed(page) == [], "who is no longer heard lets go"
     send("Another", 0x90, 65, 90)
     assert pressed(page) == []
@@ -88,7 +88,10 @@ def test_tapping_sets_the_tempo(page):
     for _ in range(3):
         page.keyboard.press("B")
         page.wait_for_timeout(400)
-    assert page.locator("#tempo").input_value() != "100"
+    tempo = page.locator("#tempo").input_value()
+    assert tempo != "100"
+    page.reload()
+    expect(page.locator("#tempo")).to_have_value(tempo)
 
 
 def test_what_was_set_is_set_when_the_page_comes_back(page):
@@ -125,6 +128,17 @@ def test_the_keyboard_alone_reaches_every_control_and_plays(page):
     assert pressed(page) == []
 
 
+def test_the_controls_explain_themselves_where_no_mouse_rests_on_them(page):
+    said = """() => [...document.querySelectorAll("#controls [title]:not(button, summary, label)")]
+        .map((control) => [control.title, getComputedStyle(control, "::after").content])"""
+    assert all(shown == "none" for _, shown in page.evaluate(said))
+    page.get_by_role("button", name="Explain").click()
+    explained = page.evaluate(said)
+    assert len(explained) > 6
+    assert all(shown == f'"{title}"' for title, shown in explained)
+    assert any("gapt: varied" in title for title, _ in explained)
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), [(375, 812), (820, 1180), (1280, 800)])
 def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):
@@ -151,6 +165,9 @@ def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):
     page.locator("#takes-box summary").click()
     expect(page.locator("#takes li")).to_have_count(1)
     assert violations() == []
+    page.get_by_role("button", name="Explain").click()
+    assert violations() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Measure").click()
     assert violations() == []
     page.keyboard.press("Escape")

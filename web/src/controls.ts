@@ -5,6 +5,7 @@
 
 import { STYLES, type Style } from "./comping.js";
 import { SOUNDS, type Sound } from "./instruments.js";
+import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
 import { element } from "./stage.js";
 
@@ -12,7 +13,14 @@ export type Level = "wait" | "good" | "bad";
 
 type Control = HTMLInputElement | HTMLSelectElement;
 
-const PREFIX = "gapt.";
+const MODELS_TITLE = "Who plays with you; switch while you play, also with N";
+
+/** The shipped models in a few words. */
+const CHARACTERS: Record<string, string> = {
+  gapt: "varied, and follows you",
+  mle: "has only learnt from songs, and is slow to leave a wrong key",
+  realchords: "rich chords that change seldom",
+};
 
 export class Controls {
   readonly start = element<HTMLButtonElement>("start");
@@ -37,6 +45,7 @@ export class Controls {
   readonly commit = element<HTMLSelectElement>("commit");
   readonly offset = element<HTMLInputElement>("offset");
   readonly calibrate = element<HTMLButtonElement>("calibrate");
+  readonly explain = element<HTMLButtonElement>("explain");
   readonly octaveDown = element<HTMLButtonElement>("octave-down");
   readonly octaveUp = element<HTMLButtonElement>("octave-up");
   private readonly status = element("status");
@@ -45,11 +54,15 @@ export class Controls {
     for (const select of [this.chordsSound, this.melodySound]) {
       select.replaceChildren(...SOUNDS.map((name) => new Option(name, name)));
     }
-    for (const control of document.querySelectorAll<Control>("[data-keep]")) this.remember(control);
+    for (const control of document.querySelectorAll<Control>("[data-keep]")) this.keep(control);
     for (const slider of [this.tempo, this.temperature, this.offset]) {
       slider.addEventListener("input", () => this.showValue(slider));
       this.showValue(slider);
     }
+    this.explain.addEventListener("click", () => {
+      const explained = document.body.classList.toggle("explained");
+      this.explain.setAttribute("aria-pressed", String(explained));
+    });
     // After a click the keyboard is for playing again; who tabs to a control stays on it.
     const panel = element("controls");
     panel.addEventListener("click", (event) => {
@@ -101,11 +114,14 @@ export class Controls {
       const text = document.createElement("span");
       Object.assign(radio, { type: "radio", name: "model", value: name, checked: name === current });
       text.textContent = name;
+      label.title = CHARACTERS[name] ?? "";
       radio.addEventListener("change", () => onChoose(name));
       label.append(radio, text);
       return label;
     });
     this.models.replaceChildren(...choices);
+    const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
+    this.models.title = [MODELS_TITLE, ...known].join(". ");
   }
 
   /** The model after the one that is chosen, as if it had been clicked. */
@@ -117,7 +133,8 @@ export class Controls {
 
   set(slider: HTMLInputElement, value: number): void {
     slider.value = String(value);
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    // As when the player moves it: heard at once, and remembered.
+    for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));
   }
 
   setTemperature(value: number): void {
@@ -150,18 +167,18 @@ export class Controls {
   }
 
   /** A control with `data-keep` is as it was left when the page opens again. */
-  private remember(control: Control): void {
+  private keep(control: Control): void {
     const radio = control instanceof HTMLInputElement && control.type === "radio";
     const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
-    const key = PREFIX + (radio ? control.name : control.id);
-    const kept = localStorage.getItem(key);
+    const name = radio ? control.name : control.id;
+    const kept = remembered(name);
     if (kept !== null) {
       if (radio) control.checked = control.value === kept;
       else if (checkbox) control.checked = kept === "true";
       else if (isOffered(control, kept)) control.value = kept;
     }
     control.addEventListener("change", () => {
-      localStorage.setItem(key, checkbox ? String(control.checked) : control.value);
+      remember(name, checkbox ? String(control.checked) : control.value);
     });
   }
 }

@@ -3,14 +3,16 @@
  * else as the browser says of its loudspeaker.
  */
 
-const KEY = "gapt.offset";
+import { remember, remembered } from "./memory.js";
+
+const NAME = "offset";
 
 export class InputOffset {
   /** Null leaves it to the browser. */
   private chosen: number | null;
 
   constructor() {
-    const stored = localStorage.getItem(KEY);
+    const stored = remembered(NAME);
     this.chosen = stored === null ? null : Number(stored);
   }
 
@@ -21,7 +23,7 @@ export class InputOffset {
 
   set(milliseconds: number): void {
     this.chosen = milliseconds;
-    localStorage.setItem(KEY, String(milliseconds));
+    remember(NAME, String(milliseconds));
   }
 
   /** In seconds. */

@@ -33,6 +33,7 @@ let starting = false;
 /** Whether the temperature is the user's, rather than the server's. */
 let temperatureChosen = false;
 let model: string | null = null;
+let keepsTakes = true;
 
 // --- the server ----------------------------------------------------------------------------------
 
@@ -49,9 +50,13 @@ function wishes(): Wishes {
 
 const connection = new Connection({
   onReady(ready) {
-    take?.resume(ready);
+    if (take) {
+      take.resume(ready);
+      const { listen: _, ...chosen } = wishes(); // perhaps while there was no connection
+      change(chosen);
+    }
     showSettings(ready);
-    controls.setStatus("Connected", "good");
+    showConnected();
   },
   onPlan: (plan) => take?.hear(plan),
   onSettings: (settings) => take?.set(settings),
@@ -66,8 +71,13 @@ const connection = new Connection({
   },
 });
 
+function showConnected(): void {
+  const lost = "This browser keeps no takes here (a private window, or no space).";
+  controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
+}
+
 function showSettings({ models, settings }: ReadyMessage): void {
-  controls.setModels(models, settings.model, (name) => {
+  controls.setModels(models, model ?? settings.model, (name) => {
     model = name;
     change({ model });
   });
@@ -185,14 +195,17 @@ const takes = new TakesList((recording) => {
   };
   shown = replay = new Replay(sound(), recording, controls.style, onKey);
   stage.clear();
+  stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
   controls.setPlaying(true);
 });
 
 async function keep(recording: Recording): Promise<void> {
   try {
     await takes.keep(recording);
+    keepsTakes = true;
   } catch {
-    controls.setStatus("This browser keeps no takes here (a private window, or no space).", "bad");
+    keepsTakes = false;
+    showConnected();
   }
 }
 
@@ -306,7 +319,8 @@ async function connectMidi(): Promise<void> {
     await midi.connect();
     controls.midi.disabled = true;
   } catch {
-    controls.midi.textContent = "MIDI not allowed";
+    controls.midi.textContent = "Not allowed by the browser";
+    controls.midi.title = "Allow MIDI for this page in the browser's address bar, then reload";
   }
 }
 element("midi-box").hidden = !MidiInput.available;

@@ -9,9 +9,7 @@ export class Shelf {
   private readonly database: Promise<IDBDatabase>;
 
   constructor() {
-    const opening = indexedDB.open("gapt", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
-    this.database = result(opening);
+    this.database = open();
     this.database.catch(() => undefined); // who asks for a take learns it
   }
 
@@ -41,6 +39,13 @@ export class Shelf {
     if (mode === "readwrite") transaction.commit(); // the page may be closing
     return done;
   }
+}
+
+/** Rejects where the browser allows no site data. */
+async function open(): Promise<IDBDatabase> {
+  const opening = indexedDB.open("gapt", 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
+  return result(opening);
 }
 
 function result<T>(request: IDBRequest<T>): Promise<T> {

@@ -6,6 +6,10 @@ import { duration, type Recording } from "./performance.js";
 import { Shelf } from "./shelf.js";
 import { element } from "./stage.js";
 
+/** What Delete says until it is pressed again. */
+const SURE = "Sure?";
+const SURE_MS = 5000;
+
 export class TakesList {
   private readonly shelf = new Shelf();
   private readonly list = element<HTMLOListElement>("takes");
@@ -26,7 +30,14 @@ export class TakesList {
     const takes = await this.shelf.all();
     element("takes-count").textContent = takes.length ? String(takes.length) : "";
     element("takes-none").hidden = takes.length > 0;
+    const focused = this.buttons.findIndex((made) => made === document.activeElement);
+    const fromEnd = this.buttons.length - focused; // new takes come first
     this.list.replaceChildren(...takes.map((take) => this.item(take)));
+    if (focused >= 0) this.buttons.at(-fromEnd)?.focus();
+  }
+
+  private get buttons(): HTMLButtonElement[] {
+    return [...this.list.querySelectorAll("button")];
   }
 
   private item(take: Recording): HTMLLIElement {
@@ -54,8 +65,13 @@ export class TakesList {
         const text = JSON.stringify(take, null, 1);
         save(`${file}.json`, new Blob([text], { type: "application/json" }));
       }),
-      button("Delete", `Delete the ${about}`, () => void this.remove(take.began)),
     );
+    const remove = button("Delete", `Delete the ${about}`, () => {
+      if (remove.textContent === SURE) void this.remove(take.began);
+      ask(remove, SURE, `Delete the ${about} for good`);
+      setTimeout(() => ask(remove, "Delete", `Delete the ${about}`), SURE_MS);
+    });
+    buttons.append(remove);
     item.append(title, buttons);
     return item;
   }
@@ -69,11 +85,15 @@ export class TakesList {
 function button(text: string, label: string, act: () => void): HTMLButtonElement {
   const made = document.createElement("button");
   made.type = "button";
-  made.textContent = text;
-  made.setAttribute("aria-label", label);
-  made.title = label;
+  ask(made, text, label);
   made.addEventListener("click", act);
   return made;
+}
+
+function ask(button: HTMLButtonElement, text: string, label: string): void {
+  button.textContent = text;
+  button.setAttribute("aria-label", label);
+  button.title = label;
 }
 
 function save(name: string, content: Blob): void {

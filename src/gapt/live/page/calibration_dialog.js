@@ -18,7 +18,7 @@ export class CalibrationDialog {
         this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
         this.dialog.addEventListener("keydown", (event) => {
             const leaving = event.key === "Tab" || event.key === "Escape" || event.key === "Shift";
-            if (event.repeat || leaving || (event.target === this.close && !this.calibration))
+            if (event.repeat || leaving || event.target === this.close)
                 return;
             event.preventDefault();
             this.tap(event.timeStamp);

@@ -4,9 +4,16 @@
  */
 import { STYLES } from "./comping.js";
 import { SOUNDS } from "./instruments.js";
+import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
 import { element } from "./stage.js";
-const PREFIX = "gapt.";
+const MODELS_TITLE = "Who plays with you; switch while you play, also with N";
+/** The shipped models in a few words. */
+const CHARACTERS = {
+    gapt: "varied, and follows you",
+    mle: "has only learnt from songs, and is slow to leave a wrong key",
+    realchords: "rich chords that change seldom",
+};
 export class Controls {
     start = element("start");
     tempo = element("tempo");
@@ -30,6 +37,7 @@ export class Controls {
     commit = element("commit");
     offset = element("offset");
     calibrate = element("calibrate");
+    explain = element("explain");
     octaveDown = element("octave-down");
     octaveUp = element("octave-up");
     status = element("status");
@@ -38,11 +46,15 @@ export class Controls {
             select.replaceChildren(...SOUNDS.map((name) => new Option(name, name)));
         }
         for (const control of document.querySelectorAll("[data-keep]"))
-            this.remember(control);
+            this.keep(control);
         for (const slider of [this.tempo, this.temperature, this.offset]) {
             slider.addEventListener("input", () => this.showValue(slider));
             this.showValue(slider);
         }
+        this.explain.addEventListener("click", () => {
+            const explained = document.body.classList.toggle("explained");
+            this.explain.setAttribute("aria-pressed", String(explained));
+        });
         // After a click the keyboard is for playing again; who tabs to a control stays on it.
         const panel = element("controls");
         panel.addEventListener("click", (event) => {
@@ -87,11 +99,14 @@ export class Controls {
             const text = document.createElement("span");
             Object.assign(radio, { type: "radio", name: "model", value: name, checked: name === current });
             text.textContent = name;
+            label.title = CHARACTERS[name] ?? "";
             radio.addEventListener("change", () => onChoose(name));
             label.append(radio, text);
             return label;
         });
         this.models.replaceChildren(...choices);
+        const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
+        this.models.title = [MODELS_TITLE, ...known].join(". ");
     }
     /** The model after the one that is chosen, as if it had been clicked. */
     nextModel() {
@@ -101,7 +116,9 @@ export class Controls {
     }
     set(slider, value) {
         slider.value = String(value);
-        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        // As when the player moves it: heard at once, and remembered.
+        for (const type of ["input", "change"])
+            slider.dispatchEvent(new Event(type, { bubbles: true }));
     }
     setTemperature(value) {
         this.temperature.value = String(value);
@@ -128,11 +145,11 @@ export class Controls {
         element(`${slider.id}-value`).textContent = slider.value + unit;
     }
     /** A control with `data-keep` is as it was left when the page opens again. */
-    remember(control) {
+    keep(control) {
         const radio = control instanceof HTMLInputElement && control.type === "radio";
         const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
-        const key = PREFIX + (radio ? control.name : control.id);
-        const kept = localStorage.getItem(key);
+        const name = radio ? control.name : control.id;
+        const kept = remembered(name);
         if (kept !== null) {
             if (radio)
                 control.checked = control.value === kept;
@@ -142,7 +159,7 @@ export class Controls {
                 control.value = kept;
         }
         control.addEventListener("change", () => {
-            localStorage.setItem(key, checkbox ? String(control.checked) : control.value);
+            remember(name, checkbox ? String(control.checked) : control.value);
         });
     }
 }

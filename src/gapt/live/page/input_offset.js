@@ -2,12 +2,13 @@
  * How late the player's notes come: as measured or set by the player, which the browser keeps, or
  * else as the browser says of its loudspeaker.
  */
-const KEY = "gapt.offset";
+import { remember, remembered } from "./memory.js";
+const NAME = "offset";
 export class InputOffset {
     /** Null leaves it to the browser. */
     chosen;
     constructor() {
-        const stored = localStorage.getItem(KEY);
+        const stored = remembered(NAME);
         this.chosen = stored === null ? null : Number(stored);
     }
     /** In milliseconds, if the player has chosen it. */
@@ -16,7 +17,7 @@ export class InputOffset {
     }
     set(milliseconds) {
         this.chosen = milliseconds;
-        localStorage.setItem(KEY, String(milliseconds));
+        remember(NAME, String(milliseconds));
     }
     /** In seconds. */
     of(audio) {

@@ -29,6 +29,7 @@ let starting = false;
 /** Whether the temperature is the user's, rather than the server's. */
 let temperatureChosen = false;
 let model = null;
+let keepsTakes = true;
 // --- the server ----------------------------------------------------------------------------------
 function wishes() {
     const lookahead = Number(controls.lookahead.value);
@@ -42,9 +43,13 @@ function wishes() {
 }
 const connection = new Connection({
     onReady(ready) {
-        take?.resume(ready);
+        if (take) {
+            take.resume(ready);
+            const { listen: _, ...chosen } = wishes(); // perhaps while there was no connection
+            change(chosen);
+        }
         showSettings(ready);
-        controls.setStatus("Connected", "good");
+        showConnected();
     },
     onPlan: (plan) => take?.hear(plan),
     onSettings: (settings) => take?.set(settings),
@@ -59,8 +64,12 @@ const connection = new Connection({
         controls.setStatus(reason, "bad");
     },
 });
+function showConnected() {
+    const lost = "This browser keeps no takes here (a private window, or no space).";
+    controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
+}
 function showSettings({ models, settings }) {
-    controls.setModels(models, settings.model, (name) => {
+    controls.setModels(models, model ?? settings.model, (name) => {
         model = name;
         change({ model });
     });
@@ -181,14 +190,17 @@ const takes = new TakesList((recording) => {
     };
     shown = replay = new Replay(sound(), recording, controls.style, onKey);
     stage.clear();
+    stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
     controls.setPlaying(true);
 });
 async function keep(recording) {
     try {
         await takes.keep(recording);
+        keepsTakes = true;
     }
     catch {
-        controls.setStatus("This browser keeps no takes here (a private window, or no space).", "bad");
+        keepsTakes = false;
+        showConnected();
     }
 }
 // What is played is never lost: not with a closed window either.
@@ -302,7 +314,8 @@ async function connectMidi() {
         controls.midi.disabled = true;
     }
     catch {
-        controls.midi.textContent = "MIDI not allowed";
+        controls.midi.textContent = "Not allowed by the browser";
+        controls.midi.title = "Allow MIDI for this page in the browser's address bar, then reload";
     }
 }
 element("midi-box").hidden = !MidiInput.available;

@@ -4,9 +4,7 @@ const KEPT = 200;
 export class Shelf {
     database;
     constructor() {
-        const opening = indexedDB.open("gapt", 1);
-        opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
-        this.database = result(opening);
+        this.database = open();
         this.database.catch(() => undefined); // who asks for a take learns it
     }
     /** Newest first. */
@@ -31,6 +29,12 @@ export class Shelf {
             transaction.commit(); // the page may be closing
         return done;
     }
+}
+/** Rejects where the browser allows no site data. */
+async function open() {
+    const opening = indexedDB.open("gapt", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
+    return result(opening);
 }
 function result(request) {
     return new Promise((resolve, reject) => {

@@ -4,6 +4,9 @@ import { displayName } from "./names.js";
 import { duration } from "./performance.js";
 import { Shelf } from "./shelf.js";
 import { element } from "./stage.js";
+/** What Delete says until it is pressed again. */
+const SURE = "Sure?";
+const SURE_MS = 5000;
 export class TakesList {
     onReplay;
     shelf = new Shelf();
@@ -24,7 +27,14 @@ export class TakesList {
         const takes = await this.shelf.all();
         element("takes-count").textContent = takes.length ? String(takes.length) : "";
         element("takes-none").hidden = takes.length > 0;
+        const focused = this.buttons.findIndex((made) => made === document.activeElement);
+        const fromEnd = this.buttons.length - focused; // new takes come first
         this.list.replaceChildren(...takes.map((take) => this.item(take)));
+        if (focused >= 0)
+            this.buttons.at(-fromEnd)?.focus();
+    }
+    get buttons() {
+        return [...this.list.querySelectorAll("button")];
     }
     item(take) {
         const item = document.createElement("li");
@@ -46,7 +56,14 @@ export class TakesList {
         }), button("JSON", `Save the ${about} as JSON`, () => {
             const text = JSON.stringify(take, null, 1);
             save(`${file}.json`, new Blob([text], { type: "application/json" }));
-        }), button("Delete", `Delete the ${about}`, () => void this.remove(take.began)));
+        }));
+        const remove = button("Delete", `Delete the ${about}`, () => {
+            if (remove.textContent === SURE)
+                void this.remove(take.began);
+            ask(remove, SURE, `Delete the ${about} for good`);
+            setTimeout(() => ask(remove, "Delete", `Delete the ${about}`), SURE_MS);
+        });
+        buttons.append(remove);
         item.append(title, buttons);
         return item;
     }
@@ -58,11 +75,14 @@ export class TakesList {
 function button(text, label, act) {
     const made = document.createElement("button");
     made.type = "button";
-    made.textContent = text;
-    made.setAttribute("aria-label", label);
-    made.title = label;
+    ask(made, text, label);
     made.addEventListener("click", act);
     return made;
+}
+function ask(button, text, label) {
+    button.textContent = text;
+    button.setAttribute("aria-label", label);
+    button.title = label;
 }
 function save(name, content) {
     const link = document.createElement("a");

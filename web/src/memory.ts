@@ -1,0 +1,22 @@
+/**
+ * What this browser remembers of a player from visit to visit: words by their names, and nowhere
+ * else. A browser that keeps nothing (site data blocked, no space) is a browser that forgets.
+ */
+
+const PREFIX = "gapt.";
+
+export function remembered(name: string): string | null {
+  try {
+    return localStorage.getItem(PREFIX + name);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(name: string, word: string): void {
+  try {
+    localStorage.setItem(PREFIX + name, word);
+  } catch {
+    // Forgotten.
+  }
+}
