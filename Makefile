@@ -1,13 +1,17 @@
 # make jam    sets up and starts playing         make test   sets up and runs every test
+# make train  sets up what training needs
 # Nothing else is needed: both work from a clean clone with Python 3.11 or later.
 
 PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) --version >/dev/null 2>&1 && echo python$(v))) python3)
 BIN := .venv/bin
 
-.PHONY: jam test lint page clean
+.PHONY: jam train test lint page clean
 
 jam: .venv/player
 	$(BIN)/gapt jam
+
+train: .venv/dev
+	@echo 'The training libraries are there: . $(BIN)/activate, and see docs/training.md.'
 
 test: .venv/dev lint
 	$(BIN)/pytest -n 2 --dist loadfile -m "not realtime"

@@ -516,7 +516,7 @@ def main() -> None:
             raise
         typer.echo(
             f"gapt: this command needs '{error.name}', which players do not install. "
-            "Run: pip install 'gapt[train]'",
+            f"Run: {sys.executable} -m pip install 'gapt[train]'",
             err=True,
         )
         sys.exit(2)

@@ -5,6 +5,7 @@ mido talks to them through python-rtmidi, which not every player has. Knows no m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -61,7 +62,9 @@ def _names(which: str) -> list[str]:
     try:
         return list(dict.fromkeys(getattr(mido, which)()))
     except ModuleNotFoundError as error:
-        raise UserError(f"MIDI ports need '{error.name}'. Run: pip install 'gapt[midi]'") from None
+        raise UserError(
+            f"MIDI ports need '{error.name}'. Run: {sys.executable} -m pip install 'gapt[midi]'"
+        ) from None
     except Exception as error:  # each system's MIDI has exceptions of its own
         raise UserError(f"this machine's MIDI cannot be used: {error}") from None
 
