@@ -39,7 +39,8 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show it, and end."),
     ] = False,
 ) -> None:
     pass
@@ -88,12 +89,17 @@ class Clock(StrEnum):
 
 @app.command("jam")
 def _jam(
+    context: typer.Context,
     host: Annotated[
-        str, typer.Option(help="Address to serve on; other than this one, others can connect.")
+        str,
+        typer.Option(
+            help="Address to serve the page on. Any but this machine's own, e.g. 0.0.0.0, lets "
+            "other machines connect, with the link that is printed."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8765,
     model: Annotated[
-        str | None, typer.Option(help="A shipped model's name, or an exported model file.")
+        str | None, typer.Option(help="gapt, mle, realchords, or an exported model file.")
     ] = None,
     temperature: Annotated[
         float, typer.Option(min=0.0, max=2.0, help="How adventurous the chords are at first.")
@@ -111,13 +117,18 @@ def _jam(
         Clock,
         typer.Option(help="Without a page: keep to the MIDI clock that comes in, or to ours."),
     ] = Clock.internal,
-    bpm: Annotated[float, typer.Option(min=20, max=400, help="Of our own clock.")] = 120,
+    bpm: Annotated[
+        float, typer.Option(min=20, max=400, help="Without a page: the tempo of our own clock.")
+    ] = 120,
     listen: Annotated[
         int, typer.Option(min=0, help="Without a page: beats to hear before the first chord.")
     ] = 4,
 ) -> None:
     """Play a melody; the model plays the chords. In the browser, or from MIDI port to MIDI port."""
+    if (midi_in is None) != (midi_out is None):
+        raise UserError("--midi-in and --midi-out go together; 'gapt ports' lists the ports")
     if midi_in is not None and midi_out is not None:
+        _refuse(context, "host port browser", "the page, which --midi-in and --midi-out do without")
         from gapt.live.duet import play
 
         play(
@@ -130,11 +141,18 @@ def _jam(
             listen=listen,
         )
         return
-    if midi_in is not None or midi_out is not None:
-        raise UserError("--midi-in and --midi-out go together; 'gapt ports' lists the ports")
+    _refuse(context, "clock bpm listen", "--midi-in and --midi-out; the page has its own controls")
     from gapt.live.server import serve
 
     serve(host, port, model, temperature, browser)
+
+
+def _refuse(context: typer.Context, options: str, of: str) -> None:
+    """Options that were given, and would be ignored: they are `of` something else."""
+    for name in options.split():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UserError(f"--{name} is for {of}")
 
 
 @app.command("ports")
@@ -150,7 +168,7 @@ def _accompany(
     melody: Annotated[Path, typer.Argument(help="A MIDI file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The MIDI file to write.")],
     model: Annotated[
-        str | None, typer.Option(help="A shipped model's name, or an exported model file.")
+        str | None, typer.Option(help="gapt, mle, realchords, or an exported model file.")
     ] = None,
     track: Annotated[
         int | None,
@@ -255,7 +273,7 @@ def _reproduce(
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")],
     systems: Annotated[
-        str, typer.Option(help="Post-trained systems, separated by commas; or all.")
+        str, typer.Option(help="Post-trained systems, with commas; or all: see the docs.")
     ] = "realchords,gapt-no-adv,gapt,gapt-following",
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
@@ -399,7 +417,7 @@ def _judge(
 
 @app.command("credit")
 def _credit(
-    recipe: Annotated[Path, typer.Option(help="Of post-training.")],
+    recipe: Annotated[Path, typer.Option(help="Of post-training: a recipes/rl/….yaml.")],
     corpus: CorpusFolder,
     policy: Annotated[
         Path, typer.Option(help="Run or checkpoint that plays, or a shipped model.")

@@ -215,7 +215,7 @@ def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
     with pytest.raises(UserError, match="not a gapt checkpoint"):
         load_policy(path)
     save(path, Header(model="anchor", config=CONFIG), policy.state_dict())
-    with pytest.raises(UserError, match="holds a anchor; a policy is needed"):
+    with pytest.raises(UserError, match="is of kind 'anchor'; here 'policy' is needed"):
         load_policy(path)
     other = Header(model="policy", config=CONFIG, vocabulary="elsewhere")
     save(path, other, policy.state_dict())

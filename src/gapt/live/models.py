@@ -42,6 +42,10 @@ def resolve_model(name_or_path: str | Path) -> Path:
             f"no model is called '{text}'. {did_you_mean(text, shipped_models())} "
             "Or give the path of an .onnx file that 'gapt export' wrote."
         )
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder; of a run, 'gapt export {path} --out F.onnx' makes a model"
+        )
     if not path.is_file():
         raise UserError(f"no model file at {path}")
     if path.suffix != ".onnx":

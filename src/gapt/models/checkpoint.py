@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from gapt.errors import UserError
+from gapt.errors import UserError, did_you_mean
 from gapt.files import replacing
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.judges import JUDGES, Judge, JudgeConfig
@@ -68,11 +68,14 @@ def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor
             header = msgspec.json.decode((file.metadata() or {})["gapt"], type=Header)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise UserError(f"no checkpoint at {path}") from None
+        message = f"no checkpoint at {path}"
+        if path.name == str(path):  # no folder in it: perhaps a name was meant
+            message += f". {did_you_mean(path.name, shipped_checkpoints())}"
+        raise UserError(message) from None
     except (SafetensorError, KeyError, msgspec.MsgspecError, OSError) as error:
         raise UserError(f"{path} is not a gapt checkpoint ({error})") from None
     if header.model != (model or header.model):
-        raise UserError(f"{path} holds a {header.model}; a {model} is needed here")
+        raise UserError(f"{path} is of kind '{header.model}'; here '{model}' is needed")
     if header.vocabulary != VOCABULARY_ID:
         raise UserError(
             f"{path} was trained with chord vocabulary {header.vocabulary}, but this version of "
