@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 import torch
 import torch.nn.functional as F
@@ -133,7 +134,9 @@ def test_what_is_shipped_for_playing_and_for_training_is_the_same_model(name):
     ]
     assert np.mean(nats) < 3e-4
     assert max(nats) < 0.01
-    assert b".py" not in path.read_bytes(), "paths of the machine that exported it"
+    model = onnx.load(path)
+    del model.graph.initializer[:]  # a weight may look like anything
+    assert b".py" not in model.SerializeToString(), "paths of the machine that exported it"
 
 
 def test_checkpoints_come_back_whole(policy, tmp_path):

@@ -160,8 +160,6 @@ def _summary(names: list[str | None], measures: dict) -> str:
 
 def _check_outputs(source: Path, out: Path, report: Path | None) -> None:
     """Refuse now what could not be written after minutes of playing."""
-    if out.suffix.lower() not in (".mid", ".midi"):
-        raise UserError(f"what is written is MIDI, and {out} does not say so; end its name in .mid")
     outputs = [out] if report is None else [out, report]
     for path in outputs:
         if path.is_dir():
@@ -172,6 +170,8 @@ def _check_outputs(source: Path, out: Path, report: Path | None) -> None:
             raise UserError(f"cannot write {path}: the folder {path.parent} is not writable")
         if _same(path, source):
             raise UserError(f"{path} is the melody itself; give the output another name")
+    if out.suffix.lower() not in (".mid", ".midi"):
+        raise UserError(f"what is written is MIDI, and {out} does not say so; end its name in .mid")
     if report is not None and _same(out, report):
         raise UserError(f"{out} cannot be both the MIDI file and the report; give two names")
 
