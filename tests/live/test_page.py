@@ -250,7 +250,7 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
     undecided = [f for f in frames if f["decided"] is None and f["melody"]]
     assert any(f["onset"] for f in undecided), "nothing was left of the plan"
     assert all(f["melody"]["chord"] for f in undecided), "the session knows what sounded"
-    (told,) = (message for message in map(json.loads, sent) if message["type"] == "set")
+    (told,) = (message for message in sent if message["type"] == "set")
     assert (told["model"], told["lookahead"]) == ("mle", 32), "what was set meanwhile counts"
     # Since it is back every chord knows the melody again, what it missed as well.
     assert all(f["heard"] == f["frame"] - 1 for f in frames[-12:])
