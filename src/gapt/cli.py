@@ -312,8 +312,12 @@ def _export(
     ],
     out: Annotated[Path, typer.Option("--out", help="The .onnx or .safetensors file to write.")],
     calm: Annotated[
-        float, typer.Option(help="Added to a policy's logit of holding its chord: moves less.")
-    ] = 0.0,
+        str | None,
+        typer.Option(
+            help="Added to a policy's logit of holding its chord, so it moves less: one number, or "
+            "four, for the beat and the three sixteenths after it. Left out: as it is."
+        ),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
     float32: Annotated[
         bool, typer.Option("--float32", help="Play exactly as trained: not in 8 bits, but slower.")
@@ -322,7 +326,7 @@ def _export(
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(runs, out, calm=calm, half=half, float32=float32)
+    write(runs, out, calm=_decimals("--calm", calm) if calm else (), half=half, float32=float32)
 
 
 JudgesFolder = Annotated[
@@ -438,6 +442,14 @@ def _numbers(option: str, text: str) -> list[int]:
     if not all(number.isdecimal() for number in numbers):
         raise UserError(f"{option} takes whole numbers, e.g. 0,1,2; not '{text}'")
     return [int(number) for number in numbers]
+
+
+def _decimals(option: str, text: str) -> list[float]:
+    """Numbers, separated by commas."""
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise UserError(f"{option} takes numbers, e.g. 1,4,3,4; not '{text}'") from None
 
 
 def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:

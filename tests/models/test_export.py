@@ -1,6 +1,7 @@
 """The exported graph decides as the torch policy does, and is refused when it is not ours."""
 
 import copy
+import math
 import resource
 import signal
 from pathlib import Path
@@ -20,7 +21,7 @@ from gapt.models.export import draw, export, export_onnx
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.models.voices import MASKED
-from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
+from gapt.music.frames import CHORDS, MELODY, SILENCE
 from gapt.weights import shipped_models
 
 CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
@@ -29,7 +30,9 @@ CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
 @pytest.fixture(scope="module")
 def policy():
     torch.manual_seed(0)
-    return Policy(POLICY_PRESETS["tiny"]).eval()
+    made = Policy(POLICY_PRESETS["tiny"]).eval()
+    made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    return made
 
 
 def logits_of_both(policy, path):
@@ -188,14 +191,17 @@ def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
         save(tmp_path / f"{name}.safetensors", header, network.state_dict())
     runs = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     export(runs, tmp_path / "mean.safetensors")
-    export(runs, tmp_path / "calm.safetensors", calm=3.0)
-    mean, calm = (load_policy(tmp_path / f"{name}.safetensors") for name in ("mean", "calm"))
+    export(runs, tmp_path / "calm.safetensors", calm=[3])
+    export(runs, tmp_path / "on-the-beat.safetensors", calm=[0, 4, 2, 4])
+    mean, calm, on_the_beat = (
+        load_policy(tmp_path / f"{name}.safetensors") for name in ("mean", "calm", "on-the-beat")
+    )
     half_way = (policy.chord_head.bias + other.chord_head.bias) / 2
     torch.testing.assert_close(mean.chord_head.bias, half_way)
-    added = calm.chord_head.bias - mean.chord_head.bias
-    assert added[HOLD].item() == pytest.approx(3)
-    assert added.count_nonzero() == 1
-    assert torch.equal(calm.transformer.norm.weight, mean.transformer.norm.weight)
+    assert mean.calm.tolist() == [-0.5, 1, 0.25, 1.5]
+    assert calm.calm.tolist() == [3, 3, 3, 3]
+    assert on_the_beat.calm.tolist() == [0, 4, 2, 4]
+    assert torch.equal(calm.chord_head.bias, mean.chord_head.bias)
 
 
 def test_there_is_no_mean_of_different_networks(policy, tmp_path):
@@ -207,7 +213,10 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
     with pytest.raises(UserError, match="there is no mean of the two"):
         export([run, tmp_path / "smaller.safetensors"], tmp_path / "mean.safetensors")
     with pytest.raises(UserError, match="--calm is for policies"):
-        export([Path("anchor")], tmp_path / "calm.safetensors", calm=1.0)
+        export([Path("anchor")], tmp_path / "calm.safetensors", calm=[1])
+    for calm in ([1, 2], [math.nan], [1, 2, 3, 1e4]):
+        with pytest.raises(UserError, match="--calm takes one number, or one for each"):
+            export([run], tmp_path / "calm.safetensors", calm=calm)
 
 
 def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):

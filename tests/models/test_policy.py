@@ -1,5 +1,7 @@
 """The policy: causal, the same step by step as all at once, and never invalid."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,9 @@ def random_states(voice, batch, frames, seed=0):
 @pytest.fixture(scope="module")
 def policy():
     torch.manual_seed(0)
-    return Policy(POLICY_PRESETS["tiny"]).eval()
+    made = Policy(POLICY_PRESETS["tiny"]).eval()
+    made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    return made
 
 
 @settings(deadline=None, max_examples=20)
@@ -71,6 +75,19 @@ def test_only_hold_of_nothing_is_masked(policy):
 
 
 @torch.no_grad()
+@torch.no_grad()
+def test_a_calm_policy_holds_its_chord_by_so_much_more_at_each_place_of_the_beat(policy):
+    melody, chords = random_states(MELODY, 2, 40), CHORDS.strike(torch.full((2, 40), CHORDS.on(7)))
+    restless = copy.deepcopy(policy)
+    restless.calm[:] = 0
+    added = policy(melody, chords).chords - restless(melody, chords).chords
+    # In the first frame nothing sounds yet that could be held.
+    expected = [0.0, 2.0, 0.5, 3.0] + [-1.0, 2.0, 0.5, 3.0] * 9
+    torch.testing.assert_close(added[..., HOLD], torch.tensor([expected] * 2))
+    assert not added[..., HOLD + 1 :].any()
+    assert not added[..., :HOLD].any()
+
+
 def test_a_bidirectional_model_does_not_see_padding():
     torch.manual_seed(0)
     model = Transformer(TransformerConfig(dim=32, layers=2, heads=2, causal=False)).eval()

@@ -26,7 +26,7 @@ import numpy as np
 
 from gapt.live.context import Context, Step, decide
 from gapt.live.models import DEFAULT_MODEL, OnnxPolicy, load_model, resolve_model
-from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE, Voice
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
 
 _KEPT = 1024
 """Frames that are remembered: more than any policy's reach and any plan."""
@@ -56,7 +56,7 @@ class Accompanist:
     """Plays chords along with a melody, frame by frame.
 
     Attributes:
-        frame: the frame about to be played, from 0: how many have been heard.
+        frame: the frame about to be played, from 0, which is on a beat: how many have been heard.
         committed: chords of frames before this one are final.
         late: how many frames were heard before their chord was decided; the chord before was held.
         temperature: of the sampling; 0 plays the likeliest chord.
@@ -209,11 +209,12 @@ class Accompanist:
         self._context.rewind(max(self.committed, self.frame))
 
     def switch(self, policy: OnnxPolicy) -> None:
-        """Let another policy decide, as soon as it has heard the last frames (its reach).
+        """Let another policy decide, as soon as it has heard the last beats (within its reach).
 
         Until then the present one goes on.
         """
-        self._incoming = Context(policy, max(0, self.frame - policy.reach))
+        beats_missed = -(-max(0, self.frame - policy.reach) // FRAMES_PER_BEAT)
+        self._incoming = Context(policy, beats_missed * FRAMES_PER_BEAT)
         self._enter()
 
     @property

@@ -32,7 +32,7 @@ class Context:
 
     Attributes:
         policy: whose.
-        first: the session's frame at which the policy began to listen.
+        first: the session's frame at which the policy began to listen, which is on a beat.
         frame: the frame to decide next.
         cache: float32 [layers, 2, 1, heads, reach, size].
     """

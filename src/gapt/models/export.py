@@ -25,12 +25,14 @@ from gapt.models.policy import Policy
 from gapt.models.transformer import Attend, Cache
 from gapt.models.voices import MASKED
 from gapt.music.chords import VOCABULARY_ID
-from gapt.music.frames import HOLD, SILENCE
+from gapt.music.frames import FRAMES_PER_BEAT, SILENCE
 
 SLOTS = 8
 """Sessions of a step of several, which takes as long as four steps of one (the shipped size)."""
 _BLOCK = 32
 """Weights that share a scale in 8 bits."""
+_MOST_CALM = 100
+"""Never moves; well below what masks (`MASKED`)."""
 INPUTS = ("melody", "chords", "position", "struck", "temperatures", "chances")
 OUTPUTS = ("chord_actions", "melody_actions", "chord_logits", "melody_logits", "new")
 
@@ -129,7 +131,7 @@ def export(
     sources: Sequence[Path],
     path: Path,
     *,
-    calm: float = 0.0,
+    calm: Sequence[float] = (),
     half: bool = False,
     float32: bool = False,
 ) -> None:
@@ -139,7 +141,8 @@ def export(
         sources: run folders or checkpoints, of policies if `path` ends in ".onnx"; of several,
             which began with the same weights, the mean (Ramé et al., arXiv 2306.04488).
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
-        calm: what is added to a policy's logit of holding the chord that sounds.
+        calm: what a policy's `calm` is to be: one number, or one for each frame of a beat; if
+            none, it stays as it is.
         half: round the weights to 16 bits, half the size; the arithmetic stays as it is.
         float32: let a graph multiply as torch does, not in 8 bits; see `export_onnx`.
 
@@ -154,7 +157,12 @@ def export(
     if calm:
         if header.model != "policy":
             raise UserError(f"--calm is for policies, and {sources[0]} holds a {header.model}")
-        weights["chord_head.bias"][HOLD] += calm
+        if len(calm) not in (1, FRAMES_PER_BEAT) or not all(abs(x) <= _MOST_CALM for x in calm):
+            raise UserError(
+                f"--calm takes one number, or one for each of a beat's {FRAMES_PER_BEAT} frames, "
+                f"of at most {_MOST_CALM}; these are {', '.join(f'{x:g}' for x in calm)}"
+            )
+        weights["calm"][:] = torch.tensor(calm)
     if half:
         weights = {name: tensor.half() for name, tensor in weights.items()}
     if path.suffix == ".safetensors":

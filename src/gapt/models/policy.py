@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gapt.models.transformer import Memory, Transformer, TransformerConfig
 from gapt.models.voices import ActionHead, VoiceEmbedding
-from gapt.music.frames import CHORDS, MELODY, Voice, other
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 
 
 class PolicyOutput(NamedTuple):
@@ -36,7 +36,14 @@ def shift(states: Tensor, voice: Voice) -> Tensor:
 
 
 class Policy(nn.Module):
-    """Decides both players' next frame from the past of both."""
+    """Decides both players' next frame from the past of both.
+
+    Attributes:
+        calm: float [FRAMES_PER_BEAT], added to the logit of holding the chord that sounds, on the
+            beat and on each frame after it. Not learnt but set (`gapt export --calm`): a taste.
+    """
+
+    calm: Tensor
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -46,14 +53,16 @@ class Policy(nn.Module):
         self.transformer = Transformer(config)
         self.chord_head = ActionHead(CHORDS, config.dim)
         self.melody_head = ActionHead(MELODY, config.dim)
+        self.register_buffer("calm", torch.zeros(FRAMES_PER_BEAT))
 
     def forward(self, melody: Tensor, chords: Tensor) -> PolicyOutput:
         """Logits of every frame's decision. States int64 [B, T]; frame t's logits see only < t."""
         before_melody, before_chords = shift(melody, MELODY), shift(chords, CHORDS)
         x = self.melody_embedding(before_melody) + self.chord_embedding(before_chords)
         hidden = self.transformer(x)
+        calm = self._calm_at(torch.arange(melody.shape[1], device=melody.device))
         return PolicyOutput(
-            self.chord_head(hidden, before_chords), self.melody_head(hidden, before_melody)
+            self.chord_head(hidden, before_chords, calm), self.melody_head(hidden, before_melody)
         )
 
     def step(
@@ -64,7 +73,7 @@ class Policy(nn.Module):
         Args:
             melody: int64 [B], the melody's state in the frame before (`MELODY.start` at first).
             chords: int64 [B], likewise.
-            position: int64 [B], the frame to decide, from 0.
+            position: int64 [B], the frame to decide, from 0, which is on a beat.
             memory: of the frames before; remembers this one too.
 
         Returns:
@@ -72,7 +81,13 @@ class Policy(nn.Module):
         """
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
         hidden = self.transformer.step(x, position, memory)
-        return PolicyOutput(self.chord_head(hidden, chords), self.melody_head(hidden, melody))
+        return PolicyOutput(
+            self.chord_head(hidden, chords, self._calm_at(position)),
+            self.melody_head(hidden, melody),
+        )
+
+    def _calm_at(self, frame: Tensor) -> Tensor:
+        return self.calm[frame % FRAMES_PER_BEAT]
 
     def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
         """What each decision of a part sees of the other part: float [B, T, dim] of [B, T].
@@ -86,7 +101,9 @@ class Policy(nn.Module):
         self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory
     ) -> Tensor:
         """`step` for one part alone, the other given as one frame [B, dim] of its sight."""
-        chords = part == CHORDS
-        embedding = self.chord_embedding if chords else self.melody_embedding
-        head = self.chord_head if chords else self.melody_head
-        return head(self.transformer.step(sight + embedding(own), position, memory), own)
+        if part == MELODY:
+            x = sight + self.melody_embedding(own)
+            return self.melody_head(self.transformer.step(x, position, memory), own)
+        x = sight + self.chord_embedding(own)
+        hidden = self.transformer.step(x, position, memory)
+        return self.chord_head(hidden, own, self._calm_at(position))
