@@ -6,7 +6,7 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -204,8 +204,8 @@ def _accompany(
     )
 
 
-_SPLITS = ("test", "ood")
-_SCENARIOS = ("cold", "primed", "perturbed", "long", "duet")  # the last one needs a melodist
+_SPLITS = ("test", "ood")  # and valid, by which one chooses
+_SCENARIOS = ("cold", "primed", "perturbed", "long")  # and duet, which needs a melodist
 
 CorpusFolder = Annotated[Path, typer.Option("--corpus", help="What 'gapt data prepare' wrote.")]
 
@@ -284,7 +284,7 @@ def _reproduce(
 ) -> None:
     """Train every stage of every system, and evaluate them all; goes on where it was cut off."""
     splits = _choices("--split", split, _SPLITS)
-    scenarios = _choices("--scenario", scenario, _SCENARIOS[:-1])
+    scenarios = _choices("--scenario", scenario, _SCENARIOS)
     numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.training.reproduce import SYSTEMS, reproduce
@@ -346,7 +346,7 @@ def _evaluate(
     ],
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and sound.")],
-    split: Annotated[str, typer.Option(help="test, ood, or all.")] = "test",
+    split: Annotated[str, typer.Option(help="test, ood, or all; or valid.")] = "test",
     scenario: Annotated[
         str, typer.Option(help="cold, primed, perturbed, long, duet; several with commas; or all.")
     ] = "cold",
@@ -369,8 +369,8 @@ def _evaluate(
         if not (name and path):
             raise UserError(f"--system takes NAME=PATH, e.g. --system mle=runs/mle; not '{item}'")
         systems.setdefault(name, []).append(Path(path))
-    splits = _choices("--split", split, _SPLITS)
-    scenarios = _choices("--scenario", scenario, _SCENARIOS)
+    splits = _choices("--split", split, _SPLITS, "valid")
+    scenarios = _choices("--scenario", scenario, _SCENARIOS, "duet")
     numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.evaluation.evaluate import evaluate
@@ -452,14 +452,15 @@ def _decimals(option: str, text: str) -> list[float]:
         raise UserError(f"{option} takes numbers, e.g. 1,4,3,4; not '{text}'") from None
 
 
-def _choices(option: str, text: str, known: tuple[str, ...]) -> list[str]:
-    """Some of `known`, separated by commas, or "all" (but a duet, which needs a melodist)."""
+def _choices(option: str, text: str, usual: Sequence[str], *more: str) -> list[str]:
+    """Some of `usual` and `more`, separated by commas, or "all": the usual ones."""
     if text == "all":
-        return [name for name in known if name != "duet"]
+        return list(usual)
     chosen = [name.strip() for name in text.split(",")]
     for choice in chosen:
-        if choice not in known:
-            raise UserError(f"{option} is '{choice}'. {did_you_mean(choice, (*known, 'all'))}")
+        if choice not in (*usual, *more):
+            hint = did_you_mean(choice, (*usual, *more, "all"))
+            raise UserError(f"{option} is '{choice}'. {hint}")
     return chosen
 
 

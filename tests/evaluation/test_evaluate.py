@@ -71,6 +71,21 @@ def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
     assert report.count("![") == 10
 
 
+def test_after_a_jump_the_way_back_is_measured(options, tunes, tmp_path):
+    options["scenarios"] = ["perturbed"]
+    evaluate(corpus=Corpus.load(tunes), out=tmp_path, **options)
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    back = {
+        row["measure"]: row["mean"]
+        for row in rows
+        if row["system"] == GROUND_TRUTH and row["measure"] not in COLUMNS
+    }
+    assert list(back) == ["recovered_1_to_4", "recovered_5_to_8", "recovered_9_to_16"]
+    # The songs' chords jump with the melody.
+    assert all(0.8 < share < 1.25 for share in back.values())
+    assert "recovered 5 to 8" in (tmp_path / "results.md").read_text()
+
+
 def test_in_a_duet_the_melodies_are_improvised_too(options, networks, tunes, tmp_path):
     options["scenarios"] = ["duet"]
     with pytest.raises(UserError, match="a duet needs a melodist"):

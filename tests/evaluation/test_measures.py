@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import MEASURES, Play, harmony_by_beat, onset_emd
+from gapt.evaluation.measures import MEASURES, Play, harmony_by_beat, onset_emd, recoveries
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 
@@ -122,3 +122,17 @@ def test_harmony_by_beat_by_hand():
     assert np.array_equal(harmony_by_beat(PLAY), expected)
     ended = PLAY._replace(real=PLAY.real & (np.arange(32) < 6))
     assert np.array_equal(harmony_by_beat(ended)[0], [(4, 4), (2, 2)] + [(0, 0)] * 6)
+
+
+def test_recovery_by_hand():
+    # A jump after eight beats that half fit. Then four beats do not, of four one frame in four
+    # does, and eight all do.
+    on = CHORDS.on(C)
+    fits, clashes = MELODY.on(64), MELODY.on(66)
+    before, hardly = [fits, fits, clashes, clashes] * 8, [fits, clashes, clashes, clashes] * 4
+    melody = np.array([before + [clashes] * 16 + hardly + [fits] * 32])
+    play = Play(melody, np.full_like(melody, on), np.ones_like(melody, dtype=bool))
+    found = {name: measure.of(play) for name, measure in recoveries(8).items()}
+    assert found == {"recovered_1_to_4": 0, "recovered_5_to_8": 0.5, "recovered_9_to_16": 2}
+    unheard = play._replace(melody=np.zeros_like(melody))
+    assert all(np.isnan(measure.of(unheard)) for measure in recoveries(8).values())

@@ -20,7 +20,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.diversity import diversity_judge, embed, vendi, vendi_in_any_key
 from gapt.evaluation.listening import render
-from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio
+from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio, recoveries
 from gapt.evaluation.report import Chapter, Row, write
 from gapt.evaluation.scenarios import (
     ANCHOR,
@@ -34,7 +34,7 @@ from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.judges import ContrastiveJudge
 from gapt.models.policy import Policy
-from gapt.music.frames import CHORDS
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT
 from gapt.training.pretrain import anchor_nll, policy_nll
 from gapt.training.rollout import draw_noise, duet, rollout
 
@@ -141,6 +141,8 @@ def _measured(
         "vendi_in_any_key": vendi_in_any_key(judge),
         "onset_emd": onset_emd(truth),
     }
+    if scene.jump is not None:
+        measures |= recoveries((scene.jump - scene.given) // FRAMES_PER_BEAT)
     late = scene.measured(a_beat_late(whole))
     rows: list[Row] = []
     for name, played in {GROUND_TRUTH: [truth], LATE: [late], **plays}.items():

@@ -110,6 +110,31 @@ def harmony_by_beat(play: Play) -> np.ndarray:
     return _counts(*beats)
 
 
+def recoveries(jump: int) -> dict[str, Measure]:
+    """How much of the harmony before a jump is there after it, by how many beats after.
+
+    Of `harmony_by_beat`: the mean over beats 1 to 4, 5 to 8 and 9 to 16 after the jump, divided by
+    that over the eight beats before. As a policy that must find the new key comes back, the three
+    rise to 1.
+
+    Args:
+        jump: the beat, from 0, from which on the melody is elsewhere.
+    """
+
+    def statistics(play: Play, *, first: int, last: int) -> np.ndarray:
+        beats = harmony_by_beat(play)
+        before, after = beats[:, jump - 8 : jump], beats[:, jump + first - 1 : jump + last]
+        return np.concatenate([after.sum(1), before.sum(1)], axis=-1)
+
+    def share(counts: np.ndarray) -> np.ndarray:
+        return ratio(np.stack([ratio(counts[..., :2]), ratio(counts[..., 2:])], axis=-1))
+
+    return {
+        f"recovered_{first}_to_{last}": Measure(partial(statistics, first=first, last=last), share)
+        for first, last in ((1, 4), (5, 8), (9, 16))
+    }
+
+
 def in_chord(melody: np.ndarray, chords: np.ndarray) -> np.ndarray:
     """bool [..., T]: a note sounds, and a chord that holds it."""
     both = MELODY.sounds(melody) & CHORDS.sounds(chords)

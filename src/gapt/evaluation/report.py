@@ -82,10 +82,12 @@ def table(rows: Sequence[Row], cell: Callable[[Row], str]) -> str:
     for row in rows:
         cells = lines.setdefault((row["split"], row["scenario"], row["system"]), {})
         cells[row["measure"]] = cell(row)
-    head = ["split", "scenario", "system", *(name.replace("_", " ") for name in COLUMNS)]
+    more = {row["measure"]: None for row in rows if row["measure"] not in COLUMNS}  # of a jump
+    columns = [*COLUMNS, *more]
+    head = ["split", "scenario", "system", *(name.replace("_", " ") for name in columns)]
     text = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for about, cells in lines.items():
-        line = [*about, *(cells.get(measure, "") for measure in COLUMNS)]
+        line = [*about, *(cells.get(measure, "") for measure in columns)]
         text.append(f"| {' | '.join(line)} |")
     return "\n".join(text) + "\n"
 
