@@ -396,6 +396,33 @@ def test_the_input_offset_is_tapped(page):
     assert page.locator("#offset-value").text_content() == f"{offset} ms"
     page.reload()
     assert page.locator("#offset-value").text_content() == f"{offset} ms"
+    page.locator("#advanced summary").click()
+    page.get_by_role("button", name="Auto").click()
+    assert page.locator("#offset-value").text_content() == "auto"
+    page.reload()
+    assert page.locator("#offset-value").text_content() == "auto"
+
+
+def test_the_page_speaks_of_the_keys_as_they_are_printed(browser, jam):
+    # As on a French keyboard, whose A lies where a US one has its Q.
+    printed = {"KeyA": "q", "KeyZ": "w", "KeyB": "b", "KeyM": ",", "KeyN": "n", "Quote": "ù"}
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(
+            "Object.defineProperty(navigator, 'keyboard', "
+            f"{{value: {{getLayoutMap: async () => new Map(Object.entries({printed}))}}}})"
+        )
+        open_page(page, jam)
+        expect(page.locator("#octave-down")).to_have_text("W −")
+        expect(page.locator("#octave-down")).to_have_attribute("aria-keyshortcuts", "W")
+        expect(page.locator("#octave-down")).to_have_attribute("title", "An octave down: W")
+        expect(page.locator("#octave-up")).to_have_text("X +")  # the browser does not tell
+        expect(page.locator("#piano .letter").first).to_have_text("Q")
+        expect(page.locator("#piano .letter").nth(1)).to_have_text("S")
+        expect(page.locator(".hint")).to_contain_text("Q to Ù play")
+        before = page.locator("#octave").text_content()
+        page.keyboard.press("KeyZ")  # the position, whatever is printed there
+        expect(page.locator("#octave")).not_to_have_text(before)
 
 
 def test_measuring_is_cancelled_by_keyboard(page):

@@ -13,8 +13,6 @@ export type Level = "wait" | "good" | "bad";
 
 type Control = HTMLInputElement | HTMLSelectElement;
 
-const MODELS_TITLE = "Who plays with you; switch while you play, also with N";
-
 /** The shipped models in a few words. */
 const CHARACTERS: Record<string, string> = {
   gapt: "varied, and follows you",
@@ -44,6 +42,7 @@ export class Controls {
   readonly lookahead = element<HTMLSelectElement>("lookahead");
   readonly commit = element<HTMLSelectElement>("commit");
   readonly offset = element<HTMLInputElement>("offset");
+  readonly offsetAuto = element<HTMLButtonElement>("offset-auto");
   readonly calibrate = element<HTMLButtonElement>("calibrate");
   readonly explain = element<HTMLButtonElement>("explain");
   readonly octaveDown = element<HTMLButtonElement>("octave-down");
@@ -121,7 +120,8 @@ export class Controls {
     });
     this.models.replaceChildren(...choices);
     const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
-    this.models.title = [MODELS_TITLE, ...known].join(". ");
+    const [switching] = this.models.title.split(". "); // the rest may be of an earlier server
+    this.models.title = [switching, ...known].join(". ");
   }
 
   /** The model after the one that is chosen, as if it had been clicked. */
@@ -142,9 +142,12 @@ export class Controls {
     this.showValue(this.temperature);
   }
 
-  showOffset(milliseconds: number): void {
-    this.offset.value = String(Math.round(milliseconds));
-    this.showValue(this.offset);
+  /** @param milliseconds null: it is left to the browser */
+  showOffset(milliseconds: number | null): void {
+    this.offsetAuto.hidden = milliseconds === null;
+    this.offset.value = String(Math.round(milliseconds ?? 0));
+    if (milliseconds === null) element("offset-value").textContent = "auto";
+    else this.showValue(this.offset);
   }
 
   setOctave(base: number): void {

@@ -3,7 +3,7 @@
  * else as the browser says of its loudspeaker.
  */
 
-import { remember, remembered } from "./memory.js";
+import { forget, remember, remembered } from "./memory.js";
 
 const NAME = "offset";
 
@@ -21,9 +21,11 @@ export class InputOffset {
     return this.chosen;
   }
 
-  set(milliseconds: number): void {
+  /** @param milliseconds null leaves it to the browser again */
+  set(milliseconds: number | null): void {
     this.chosen = milliseconds;
-    remember(NAME, String(milliseconds));
+    if (milliseconds === null) forget(NAME);
+    else remember(NAME, String(milliseconds));
   }
 
   /** In seconds. */

@@ -6,8 +6,9 @@ import { FRAMES_PER_BEAT, startTicker } from "./clock.js";
 import { Connection, type Wishes } from "./connection.js";
 import { Controls } from "./controls.js";
 import { gauges } from "./gauges.js";
-import { ComputerKeyboard, listenToPiano, MidiInput, type Player } from "./input.js";
+import { ComputerKeyboard, KEY_CODES, listenToPiano, MidiInput, type Player } from "./input.js";
 import { InputOffset } from "./input_offset.js";
+import { printedLetters, relabel } from "./legends.js";
 import { Pace } from "./pace.js";
 import { framesPerBar, type Performance, type Recording } from "./performance.js";
 import type { ReadyMessage, SetMessage } from "./protocol.js";
@@ -221,7 +222,7 @@ function latency(): number {
   return inputOffset.of(synth?.audio);
 }
 
-function setOffset(milliseconds: number): void {
+function setOffset(milliseconds: number | null): void {
   inputOffset.set(milliseconds);
   controls.showOffset(milliseconds);
 }
@@ -246,7 +247,8 @@ controls.calibrate.addEventListener("click", () => {
   calibration.open(sound());
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
-if (inputOffset.milliseconds !== null) controls.showOffset(inputOffset.milliseconds);
+controls.offsetAuto.addEventListener("click", () => setOffset(null));
+controls.showOffset(inputOffset.milliseconds);
 
 // --- controls ------------------------------------------------------------------------------------
 
@@ -257,6 +259,11 @@ function showOctave(base: number): void {
 }
 showOctave(keyboard.base);
 listenToPiano(stage.piano.element, player);
+void printedLetters().then((letterOf) => {
+  if (!letterOf) return;
+  relabel(letterOf);
+  stage.piano.setLetters(KEY_CODES.map(letterOf));
+});
 
 const tapTempo = new TapTempo();
 function tap(when: number): void {

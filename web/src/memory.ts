@@ -20,3 +20,11 @@ export function remember(name: string, word: string): void {
     // Forgotten.
   }
 }
+
+export function forget(name: string): void {
+  try {
+    localStorage.removeItem(PREFIX + name);
+  } catch {
+    // Nothing was kept.
+  }
+}

@@ -1,6 +1,5 @@
 /** The piano on the page: its keys, where they lie, and which are lit. Knows no sound. */
 
-import { KEY_CODES } from "./input.js";
 import { noteName } from "./names.js";
 
 const BLACK = new Set([1, 3, 6, 8, 10]);
@@ -16,18 +15,23 @@ export class Piano {
   private readonly keys = new Map<number, HTMLElement>();
   private readonly columns = new Map<number, Column>();
   private readonly pressed = new Set<number>();
-  private letters: string[] = [..."AWSEDFTGYHUJKOLP;'"];
+  private letters: readonly string[] = [..."AWSEDFTGYHUJKOLP;'"];
   private base = 60;
   private chord: readonly number[] = [];
 
   constructor(readonly element: HTMLElement) {
     new ResizeObserver(() => this.lay()).observe(element);
-    void this.readLetters();
   }
 
   /** @param base MIDI pitch of the computer keyboard's A */
   setOctave(base: number): void {
     this.base = base;
+    this.lay();
+  }
+
+  /** @param letters of the computer keyboard's keys, from A on, as far as they are known */
+  setLetters(letters: readonly (string | undefined)[]): void {
+    this.letters = this.letters.map((letter, i) => letters[i] ?? letter);
     this.lay();
   }
 
@@ -94,19 +98,5 @@ export class Piano {
       this.keys.set(pitch, key);
     }
     this.element.replaceChildren(...whites, ...blacks);
-  }
-
-  /** The letters printed on this keyboard's keys, where the browser tells. */
-  private async readLetters(): Promise<void> {
-    const keyboard = (navigator as { keyboard?: { getLayoutMap(): Promise<Map<string, string>> } })
-      .keyboard;
-    try {
-      const layout = await keyboard?.getLayoutMap();
-      if (!layout?.size) return;
-      this.letters = KEY_CODES.map((code, i) => layout.get(code)?.toUpperCase() ?? this.letters[i]!);
-      this.lay();
-    } catch {
-      // Not told: keep those of the US layout.
-    }
   }
 }

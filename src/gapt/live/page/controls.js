@@ -7,7 +7,6 @@ import { SOUNDS } from "./instruments.js";
 import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
 import { element } from "./stage.js";
-const MODELS_TITLE = "Who plays with you; switch while you play, also with N";
 /** The shipped models in a few words. */
 const CHARACTERS = {
     gapt: "varied, and follows you",
@@ -36,6 +35,7 @@ export class Controls {
     lookahead = element("lookahead");
     commit = element("commit");
     offset = element("offset");
+    offsetAuto = element("offset-auto");
     calibrate = element("calibrate");
     explain = element("explain");
     octaveDown = element("octave-down");
@@ -106,7 +106,8 @@ export class Controls {
         });
         this.models.replaceChildren(...choices);
         const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
-        this.models.title = [MODELS_TITLE, ...known].join(". ");
+        const [switching] = this.models.title.split(". "); // the rest may be of an earlier server
+        this.models.title = [switching, ...known].join(". ");
     }
     /** The model after the one that is chosen, as if it had been clicked. */
     nextModel() {
@@ -124,9 +125,14 @@ export class Controls {
         this.temperature.value = String(value);
         this.showValue(this.temperature);
     }
+    /** @param milliseconds null: it is left to the browser */
     showOffset(milliseconds) {
-        this.offset.value = String(Math.round(milliseconds));
-        this.showValue(this.offset);
+        this.offsetAuto.hidden = milliseconds === null;
+        this.offset.value = String(Math.round(milliseconds ?? 0));
+        if (milliseconds === null)
+            element("offset-value").textContent = "auto";
+        else
+            this.showValue(this.offset);
     }
     setOctave(base) {
         element("octave").textContent = noteName(base);

@@ -2,7 +2,7 @@
  * How late the player's notes come: as measured or set by the player, which the browser keeps, or
  * else as the browser says of its loudspeaker.
  */
-import { remember, remembered } from "./memory.js";
+import { forget, remember, remembered } from "./memory.js";
 const NAME = "offset";
 export class InputOffset {
     /** Null leaves it to the browser. */
@@ -15,9 +15,13 @@ export class InputOffset {
     get milliseconds() {
         return this.chosen;
     }
+    /** @param milliseconds null leaves it to the browser again */
     set(milliseconds) {
         this.chosen = milliseconds;
-        remember(NAME, String(milliseconds));
+        if (milliseconds === null)
+            forget(NAME);
+        else
+            remember(NAME, String(milliseconds));
     }
     /** In seconds. */
     of(audio) {

@@ -5,8 +5,9 @@ import { FRAMES_PER_BEAT, startTicker } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { gauges } from "./gauges.js";
-import { ComputerKeyboard, listenToPiano, MidiInput } from "./input.js";
+import { ComputerKeyboard, KEY_CODES, listenToPiano, MidiInput } from "./input.js";
 import { InputOffset } from "./input_offset.js";
+import { printedLetters, relabel } from "./legends.js";
 import { Pace } from "./pace.js";
 import { framesPerBar } from "./performance.js";
 import { Replay } from "./replay.js";
@@ -234,8 +235,8 @@ controls.calibrate.addEventListener("click", () => {
     calibration.open(sound());
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
-if (inputOffset.milliseconds !== null)
-    controls.showOffset(inputOffset.milliseconds);
+controls.offsetAuto.addEventListener("click", () => setOffset(null));
+controls.showOffset(inputOffset.milliseconds);
 // --- controls ------------------------------------------------------------------------------------
 const keyboard = new ComputerKeyboard(player, showOctave);
 function showOctave(base) {
@@ -244,6 +245,12 @@ function showOctave(base) {
 }
 showOctave(keyboard.base);
 listenToPiano(stage.piano.element, player);
+void printedLetters().then((letterOf) => {
+    if (!letterOf)
+        return;
+    relabel(letterOf);
+    stage.piano.setLetters(KEY_CODES.map(letterOf));
+});
 const tapTempo = new TapTempo();
 function tap(when) {
     const bpm = tapTempo.tap(when / 1000);

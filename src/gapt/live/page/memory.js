@@ -19,3 +19,11 @@ export function remember(name, word) {
         // Forgotten.
     }
 }
+export function forget(name) {
+    try {
+        localStorage.removeItem(PREFIX + name);
+    }
+    catch {
+        // Nothing was kept.
+    }
+}

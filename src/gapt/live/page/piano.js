@@ -1,5 +1,4 @@
 /** The piano on the page: its keys, where they lie, and which are lit. Knows no sound. */
-import { KEY_CODES } from "./input.js";
 import { noteName } from "./names.js";
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const MIN_KEY_WIDTH = 30;
@@ -14,11 +13,15 @@ export class Piano {
     constructor(element) {
         this.element = element;
         new ResizeObserver(() => this.lay()).observe(element);
-        void this.readLetters();
     }
     /** @param base MIDI pitch of the computer keyboard's A */
     setOctave(base) {
         this.base = base;
+        this.lay();
+    }
+    /** @param letters of the computer keyboard's keys, from A on, as far as they are known */
+    setLetters(letters) {
+        this.letters = this.letters.map((letter, i) => letters[i] ?? letter);
         this.lay();
     }
     setPressed(pitch, down) {
@@ -89,20 +92,5 @@ export class Piano {
             this.keys.set(pitch, key);
         }
         this.element.replaceChildren(...whites, ...blacks);
-    }
-    /** The letters printed on this keyboard's keys, where the browser tells. */
-    async readLetters() {
-        const keyboard = navigator
-            .keyboard;
-        try {
-            const layout = await keyboard?.getLayoutMap();
-            if (!layout?.size)
-                return;
-            this.letters = KEY_CODES.map((code, i) => layout.get(code)?.toUpperCase() ?? this.letters[i]);
-            this.lay();
-        }
-        catch {
-            // Not told: keep those of the US layout.
-        }
     }
 }
