@@ -51,7 +51,7 @@ def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
     corpus = Corpus.load(tunes)
     train_discriminative(recipe, corpus, tmp_path / "run")
     judge = load_judge(tmp_path / "run" / "last.safetensors", DiscriminativeJudge)
-    batch = DiscriminativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
+    batch = ContrastiveTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
     melody, chords, real = map(torch.from_numpy, batch)
     with torch.no_grad():
         own = judge.score(melody, chords, real)
@@ -94,34 +94,31 @@ def test_a_generative_judge_s_loss_is_that_of_the_frames_with_a_note(tunes):
 
 
 def test_mixed_chords_are_valid_and_labelled_where_they_are_the_song_s_own(tunes):
-    task = DiscriminativeTask(RECIPE, Corpus.load(tunes))
-    seen = []
-
-    def network(melody, chords, real):
-        seen[:] = melody, chords, real
-        return torch.zeros(chords.shape)
-
-    batch = [torch.from_numpy(a) for a in task.draw(np.random.default_rng(0), 12)]
-    torch.manual_seed(0)
-    loss, logged = task.loss(network, batch, 0.0)
-    melody, chords, real = seen
-    assert all(CHORDS.is_valid(row) for row in chords.numpy())
-    assert torch.equal(melody, batch[0].repeat(2, 1))
+    corpus = Corpus.load(tunes)
+    task = DiscriminativeTask(RECIPE, corpus)
+    melody, chords, real, own = task.draw(np.random.default_rng(0), 12)
+    songs = ContrastiveTask(RECIPE, corpus).draw(np.random.default_rng(0), 12)  # not mixed
+    assert all(CHORDS.is_valid(row) for row in chords)
+    assert np.array_equal(melody, np.tile(songs.melody, (2, 1)))
     assert real.all()
-    true = CHORDS.symbol(chords) == CHORDS.symbol(batch[1].repeat(2, 1))
+    true = CHORDS.symbol(chords) == CHORDS.symbol(np.tile(songs.chords, (2, 1)))
+    assert np.mean(true == own) > 0.97, "but where both are silent"
+    assert true[:12].all(1).any(), "some windows are all true"
+    assert not true[:12].all(1).all(), "some change between true and other chords"
+
+    batch = [torch.from_numpy(array) for array in (melody, chords, real, own)]
+    loss, logged = task.loss(lambda *_: torch.zeros(chords.shape), batch, 0.0)
     assert float(loss) == pytest.approx(math.log(2))  # a judge that knows nothing
     # With all logits 0, accuracy is the share of labels that say no.
-    assert float(logged["accuracy"]) == pytest.approx(float((~true).float().mean()), abs=0.02)
-    whole = true[:12].all(1)
-    assert whole.any(), "some windows are all true"
-    assert not whole.all(), "some change between true and other chords"
+    assert float(logged["accuracy"]) == pytest.approx(np.mean(~own))
 
 
 @pytest.mark.parametrize("task", [ContrastiveTask, DiscriminativeTask])
 def test_a_rhythm_judge_hears_no_pitch(task, tunes):
     rhythm = msgspec.structs.replace(RECIPE, rhythm=True)
     made = task(rhythm, Corpus.load(tunes))
-    melody, chords, real = (torch.from_numpy(a) for a in made.draw(np.random.default_rng(0), 4))
+    drawn = made.draw(np.random.default_rng(0), 4)
+    melody, chords, real = map(torch.from_numpy, (drawn.melody, drawn.chords, drawn.real))
     other = torch.where(MELODY.is_on(melody), MELODY.on(60), melody)
     other = torch.where(MELODY.is_hold(melody), MELODY.hold(60), other)
     other_chords = torch.where(CHORDS.is_on(chords), CHORDS.on(5), chords)

@@ -26,7 +26,7 @@ def chords():
 
 def test_restruck_chords_sound_as_before_and_begin_more_often(chords):
     melody = torch.from_numpy(MELODY.from_spans([(i, i + 2, 60) for i in range(0, 64, 2)], 64))
-    struck = _restruck(melody.expand(chords.shape).long(), chords)
+    struck = _restruck(melody.expand(chords.shape).long(), chords, torch.Generator())
     assert torch.equal(CHORDS.symbol(struck), CHORDS.symbol(chords))
     assert CHORDS.is_on(struck).sum() > 2 * CHORDS.is_on(chords).sum()
     assert CHORDS.is_on(struck)[CHORDS.is_on(chords)].all()
@@ -34,7 +34,7 @@ def test_restruck_chords_sound_as_before_and_begin_more_often(chords):
 
 @pytest.mark.parametrize("rhythm", [False, True])
 def test_what_is_mixed_in_is_mostly_something_else(chords, rhythm):
-    own, other = _mixture(torch.zeros_like(chords), chords, rhythm=rhythm)
+    own, other = _mixture(torch.zeros_like(chords), chords, np.random.default_rng(0), rhythm=rhythm)
     assert own.dtype == torch.bool
     assert 0.6 < own.float().mean() < 0.9  # half whole, and half of the others
     assert (other != chords).float().mean() > 0.5

@@ -97,7 +97,7 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
 
 
-@pytest.mark.parametrize("stage", ["policy", "contrastive"])
+@pytest.mark.parametrize("stage", ["policy", "contrastive", "discriminative"])
 def test_two_processes_make_the_updates_of_one(stage, tunes, tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("preset: tiny\nsteps: 10\n")

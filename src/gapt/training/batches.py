@@ -39,9 +39,14 @@ class Batch(NamedTuple):
     chords: np.ndarray
     real: np.ndarray
 
-    def rows(self, first: int, stop: int) -> Batch:
-        """Some of the rows: what one process of several takes."""
-        return Batch(*(array[first:stop] for array in self))
+
+class Labelled(NamedTuple):
+    """A `Batch` whose chords are not all the songs' own: `own` bool [B, T] says which are."""
+
+    melody: np.ndarray
+    chords: np.ndarray
+    real: np.ndarray
+    own: np.ndarray
 
 
 def stack(songs: Sequence[Song], starts: Sequence[int], frames: int) -> Batch:

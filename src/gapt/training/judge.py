@@ -27,7 +27,7 @@ from gapt.models.judges import (
     heard,
 )
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.batches import Batch, Mixture, held_out, patches, spread, stack
+from gapt.training.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, fit, of_all_processes
 
@@ -54,8 +54,11 @@ class _JudgeTask(Task):
         self.pairs = stack(pairs, [0] * len(pairs), frames)
         self.mixture.draw_whole(np.random.default_rng(0), 1, max(recipe.lengths))  # or an error now
 
-    def draw(self, rng: np.random.Generator, size: int) -> Batch:
+    def draw(self, rng: np.random.Generator, size: int) -> Batch | Labelled:
         """Full windows of one random length, of distinct songs, in random keys."""
+        return self._windows(rng, size)
+
+    def _windows(self, rng: np.random.Generator, size: int) -> Batch:
         return self.mixture.draw_whole(rng, size, int(rng.choice(self.recipe.lengths)))
 
     def _held_out(self, device: torch.device) -> list[Tensor]:
@@ -112,49 +115,67 @@ class DiscriminativeTask(_JudgeTask):
         super().__init__(recipe, corpus)
         self.model = DiscriminativeJudge(self.config)
 
+    def draw(self, rng: np.random.Generator, size: int) -> Labelled:
+        """Each song twice: where it has its own chords in one row, it has others in the other."""
+        return self._mixed(self._windows(rng, size), rng)
+
+    def _mixed(self, songs: Batch, rng: np.random.Generator) -> Labelled:
+        melody, chords, real = map(torch.from_numpy, songs)
+        rhythm = self.config.rhythm
+        own, others = _mixture(melody, chords, rng, rhythm=rhythm)
+        mixed = torch.cat([torch.where(own, chords, others), torch.where(own, others, chords)])
+        labels = torch.cat([own, ~own])
+        if not rhythm:  # by chance the other chord is the same
+            labels |= _sounding(mixed) == _sounding(chords.repeat(2, 1))
+        rows = melody.repeat(2, 1), CHORDS.strike(mixed), real.repeat(2, 1), labels
+        return Labelled(*(tensor.numpy() for tensor in rows))
+
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Binary cross-entropy over frames, half of them real."""
-        melody, chords, real = batch
-        own, others = _mixture(melody, chords, rhythm=self.config.rhythm)
-        mixed = torch.cat([torch.where(own, chords, others), torch.where(own, others, chords)])
-        labels = torch.cat([own, ~own])
-        if not self.config.rhythm:  # by chance the other chord is the same
-            labels |= _sounding(mixed) == _sounding(chords.repeat(2, 1))
-        logits = model(melody.repeat(2, 1), CHORDS.strike(mixed), real.repeat(2, 1))
-        loss = F.binary_cross_entropy_with_logits(logits, labels.float())
-        return loss, {"loss": loss, "accuracy": ((logits > 0) == labels).float().mean()}
+        melody, chords, real, own = batch
+        logits = model(melody, chords, real)
+        loss = F.binary_cross_entropy_with_logits(logits, own.float())
+        return loss, {"loss": loss, "accuracy": ((logits > 0) == own).float().mean()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """The loss, precision, recall and F1, one other song's chords to each real pair."""
-        batch = melody, chords, real = self._held_out(device)
-        with torch.random.fork_rng():
-            torch.manual_seed(0)  # the same mixtures each time
-            loss = sum(float(self.loss(model, batch, 0.0)[0]) for _ in range(MIXTURES)) / MIXTURES
+        rng = np.random.default_rng(0)  # the same mixtures each time
+        loss = 0.0
+        for _ in range(MIXTURES):
+            batch = [torch.from_numpy(x).to(device) for x in self._mixed(self.pairs, rng)]
+            loss += float(self.loss(model, batch, 0.0)[0]) / MIXTURES
+        melody, chords, real = self._held_out(device)
         strangers = chords.roll(1, dims=0)
         means = (model(melody, x, real).sigmoid().mean(1) for x in (chords, strangers))
         return {"loss": loss, **classification(*means)}
 
 
-def _mixture(melody: Tensor, chords: Tensor, *, rhythm: bool) -> tuple[Tensor, Tensor]:
+def _mixture(
+    melody: Tensor, chords: Tensor, rng: np.random.Generator, *, rhythm: bool
+) -> tuple[Tensor, Tensor]:
     """Where chords [B, T] stay, bool [B, T], and what they are to be mixed with, [B, T]."""
+    chance = torch.Generator().manual_seed(int(rng.integers(2**63)))
     songs, frames = chords.shape
-    own, whole = (where.to(chords.device) for where in patches(songs, frames))
+    own, whole = patches(songs, frames, chance)
     strangers = chords.roll(1, dims=0)
-    later = chords.roll(int(torch.randint(1, frames, ())), dims=1)
-    other = _restruck(melody, chords) if rhythm else strangers
-    spoilt = torch.where(torch.rand(songs, 1, device=chords.device) < 0.5, other, later)
+    later = chords.roll(int(torch.randint(1, frames, (), generator=chance)), dims=1)
+    other = _restruck(melody, chords, chance) if rhythm else strangers
+    spoilt = torch.where(torch.rand(songs, 1, generator=chance) < 0.5, other, later)
     return own, torch.where(whole, strangers, spoilt)
 
 
-def _restruck(melody: Tensor, chords: Tensor) -> Tensor:
+def _restruck(melody: Tensor, chords: Tensor, chance: torch.Generator) -> Tensor:
     """Chords [B, T] struck again while they sound: at random, or with the notes of the melody."""
-    often = torch.rand(len(chords), 1, device=chords.device)
-    with_notes = torch.rand(len(chords), 1, device=chords.device) < 0.5
-    chance = torch.where(with_notes, often * MELODY.is_on(melody), 0.5 * often)
-    again = CHORDS.is_hold(chords) & (torch.rand(chords.shape, device=chords.device) < chance)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=chance)
+
+    often, with_notes = uniform(len(chords), 1), uniform(len(chords), 1) < 0.5
+    how_likely = torch.where(with_notes, often * MELODY.is_on(melody), 0.5 * often)
+    again = CHORDS.is_hold(chords) & (uniform(*chords.shape) < how_likely)
     return torch.where(again, chords - CHORDS.symbols, chords)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
-from gapt.training.batches import Batch
+from gapt.training.batches import Batch, Labelled
 from gapt.training.recipes import Recipe, SupervisedRecipe
 from gapt.training.run import Run, step_seed
 
@@ -47,8 +47,8 @@ class Task(ABC):
     chosen_by: str
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator, size: int) -> Batch:
-        """The global batch of one step."""
+    def draw(self, rng: np.random.Generator, size: int) -> Batch | Labelled:
+        """The global batch of one step, of `size` songs: all that depends on several of them."""
 
     @abstractmethod
     def loss(
@@ -153,9 +153,9 @@ def _update(
 ) -> dict[str, float]:
     """One optimiser update; returns what to log."""
     rows = task.draw(np.random.default_rng([recipe.seed, step]), recipe.batch)
-    share = recipe.batch // fabric.world_size
-    mine = rows.rows(fabric.global_rank * share, (fabric.global_rank + 1) * share)
-    batch = [torch.from_numpy(array).to(fabric.device) for array in mine]
+    share = len(rows.real) // fabric.world_size
+    mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+    batch = [torch.from_numpy(array[mine]).to(fabric.device) for array in rows]
     torch.manual_seed(step_seed(recipe.seed, step) + fabric.global_rank)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(recipe, step)
