@@ -53,15 +53,15 @@ class Restless(Reward):
         return {"restless": struck / play.real.sum(1, keepdim=True)}
 
 
-def hack(pretrained, reward, **weights):
-    """Train for a reward and for discriminators of these weights; what is watched before, after."""
-    adversary = msgspec.structs.replace(
+def hack(pretrained, reward, adversary=0.0):
+    """Train for a reward and for realism, so heavy; what is watched before, after."""
+    discriminator = msgspec.structs.replace(
         pretrained.recipe.adversary,
+        weight=adversary,
         schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
-        **weights,
     )
     recipe = msgspec.structs.replace(
-        pretrained.recipe, adversary=adversary if weights else None, entropy=0.0, steps=50
+        pretrained.recipe, adversary=discriminator if adversary else None, entropy=0.0, steps=50
     )
     training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
     keeps = [reward for reward in training.rewards if isinstance(reward, Adversarial)]
@@ -75,17 +75,17 @@ def hack(pretrained, reward, **weights):
 
 def test_a_reward_for_one_chord_is_hacked_without_the_adversary_and_not_with_it(pretrained):
     before, hacked = hack(pretrained, Favourite())
-    _, kept = hack(pretrained, Favourite(), weight=8.0)
+    _, kept = hack(pretrained, Favourite(), adversary=8.0)
     assert hacked["watch/chord_entropy"] < 0.5 * before["watch/chord_entropy"]
     assert kept["watch/chord_entropy"] > 0.6 * before["watch/chord_entropy"]
     assert kept["watch/chord_entropy"] > 2 * hacked["watch/chord_entropy"]
 
 
-def test_a_reward_for_striking_is_hacked_unless_rhythm_is_heard(pretrained):
+def test_a_reward_for_striking_is_hacked_without_the_adversary_and_not_with_it(pretrained):
     before, hacked = hack(pretrained, Restless())
-    _, kept = hack(pretrained, Restless(), weight=0.0, rhythm=8.0)
+    _, kept = hack(pretrained, Restless(), adversary=8.0)
     assert hacked["watch/changes_per_bar"] > 3 * before["watch/changes_per_bar"]
-    assert 0.4 < kept["watch/changes_per_bar"] / before["watch/changes_per_bar"] < 1.5
+    assert kept["watch/changes_per_bar"] < 0.5 * hacked["watch/changes_per_bar"]
 
 
 @pytest.mark.parametrize(("objective", "gain"), [("ppo", 0.2), ("grpo", 0.15)])
@@ -107,10 +107,9 @@ def test_reinforcement_raises_the_reward(pretrained, tmp_path, objective, gain):
     load_policy(tmp_path / "run")
 
 
-def test_with_a_head_start_critic_and_discriminators_learn_before_the_policy_does(pretrained):
+def test_with_a_head_start_critic_and_discriminator_learn_before_the_policy_does(pretrained):
     adversary = msgspec.structs.replace(
         pretrained.recipe.adversary,
-        rhythm=1.0,
         schedule=msgspec.structs.replace(pretrained.recipe.adversary.schedule, every=1),
     )
     recipe = msgspec.structs.replace(pretrained.recipe, adversary=adversary, head_start=2, warmup=1)
@@ -127,7 +126,7 @@ def test_with_a_head_start_critic_and_discriminators_learn_before_the_policy_doe
         before = weights()
         training.update(step)
         changed.append({name for name, now in weights().items() if not now.equal(before[name])})
-    others = {"critic", "discriminator", "rhythm_discriminator"}
+    others = {"critic", "discriminator"}
     assert changed == [others, others, {"policy", *others}]
 
 

@@ -25,7 +25,6 @@ _PANELS = {
     "coherence": ("reward/coherence",),
     "rules": ("reward/rules",),
     "realism, by the discriminator": ("reward/adversarial/realism",),
-    "realism of the rhythm": ("reward/adversarial_rhythm/realism",),
     "harmony, held out": ("watch/harmony", "data/harmony"),
     "diversity (Vendi), held out": ("watch/vendi", "data/vendi"),
     "chord entropy, held out": ("watch/chord_entropy", "data/chord_entropy"),
@@ -44,9 +43,6 @@ _PANELS = {
     "discriminator's loss": ("discriminator/loss",),
     "discriminator's accuracy": ("discriminator/accuracy",),
     "discriminator's updates": ("discriminator/learns",),
-    "rhythm discriminator's loss": ("rhythm_discriminator/loss",),
-    "rhythm discriminator's accuracy": ("rhythm_discriminator/accuracy",),
-    "rhythm discriminator's updates": ("rhythm_discriminator/learns",),
 }
 _DENSE = 60  # points; a longer curve is smoothed
 

@@ -206,24 +206,17 @@ class Discriminator(nn.Module):
     The paper's D answers once for the whole part, which it reads alone: hearing the other too, it
     overfits and does worse (arXiv 2511.17879, table 2). Ours answers for every frame, as the
     discriminative judge does, and its reward is the mean over frames. So it overfits less, and
-    `hears_both` makes of it a judge of coherence who cannot be fooled for long. One of `rhythm`
-    hears onsets, holds and silence only: how often, and where, is then all that it can go by.
+    `hears_both` makes of it a judge of coherence who cannot be fooled for long.
     """
 
     def __init__(
-        self,
-        config: TransformerConfig,
-        *,
-        part: Voice = CHORDS,
-        hears_both: bool,
-        rhythm: bool = False,
+        self, config: TransformerConfig, *, part: Voice = CHORDS, hears_both: bool
     ) -> None:
         super().__init__()
         parts = (MELODY, CHORDS) if hears_both else (part,)
-        embedding = RhythmEmbedding if rhythm else VoiceEmbedding
-        self.melody_embedding = embedding(MELODY, config.dim) if MELODY in parts else None
-        self.chord_embedding = embedding(CHORDS, config.dim) if CHORDS in parts else None
-        self.degree_embedding = DegreeEmbedding(config.dim) if hears_both and not rhythm else None
+        self.melody_embedding = VoiceEmbedding(MELODY, config.dim) if MELODY in parts else None
+        self.chord_embedding = VoiceEmbedding(CHORDS, config.dim) if CHORDS in parts else None
+        self.degree_embedding = DegreeEmbedding(config.dim) if hears_both else None
         self.encoder = Transformer(msgspec.structs.replace(config, causal=False))
         self.out = nn.Linear(config.dim, 1)
 
@@ -235,14 +228,7 @@ class Discriminator(nn.Module):
             x = x + self.degree_embedding(melody, chords)
         return self.out(self.encoder(x, real)).float().squeeze(-1)
 
-    def credit(
-        self, melody: Tensor, chords: Tensor, real: Tensor, *, logit: bool = False
-    ) -> Tensor:
-        """The mean of -log(1 - D), or of D's logit, told by frame: float32 [B, T] that sums to it.
-
-        The logit, log D - log(1 - D), is the reward of adversarial inverse reinforcement learning
-        (Fu et al., arXiv 1710.11248, section 4). Where D has won, -log(1 - D) is flat; it is not.
-        """
+    def credit(self, melody: Tensor, chords: Tensor, real: Tensor) -> Tensor:
+        """The mean of -log(1 - D), told by frame: float32 [B, T] that sums to it."""
         weights = real / real.sum(1, keepdim=True).clamp(min=1)
-        logits = self(melody, chords, real)
-        return (logits if logit else F.softplus(logits)) * weights
+        return F.softplus(self(melody, chords, real)) * weights

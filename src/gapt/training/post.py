@@ -41,7 +41,7 @@ from gapt.training.objectives import (
     group_advantages,
     normalise,
 )
-from gapt.training.recipes import PostTrainingRecipe
+from gapt.training.recipes import AdversaryRecipe, PostTrainingRecipe
 from gapt.training.rewards import Adversarial, Coherence, Reward, Rules
 from gapt.training.rollout import Rollout, draw_noise, rollout
 from gapt.training.run import Run, step_seed
@@ -49,13 +49,8 @@ from gapt.training.supervised import launch, learning_rate, progress_bar, resolv
 from gapt.training.watch import Watch
 from gapt.weights import JUDGES
 
-DISCRIMINATORS = {"discriminator": "adversarial", "rhythm_discriminator": "adversarial_rhythm"}
-"""Their names, and those of their rewards; the second hears rhythm only."""
-
-
-def realism_of(discriminator: str) -> str:
-    """The log's name of its mean reward, unweighted: what its schedule goes by."""
-    return f"reward/{DISCRIMINATORS[discriminator]}/realism"
+REALISM = "reward/adversarial/realism"
+"""The log's name of the mean adversarial reward, unweighted: what D's schedule goes by."""
 
 
 class PostTraining:
@@ -64,7 +59,7 @@ class PostTraining:
     Attributes:
         policy: the one that learns.
         learners: all that learns, by name: what a checkpoint holds.
-        realism: the mean adversarial reward of every update so far, by discriminator.
+        realism: the mean adversarial reward of every update so far.
         step: the number of the update that is being made.
         clock: the seconds that the parts of the updates have taken.
     """
@@ -111,26 +106,14 @@ class PostTraining:
             critic = ForesightedCritic(self.anchor) if recipe.foresight else Critic(self.policy)
             self.learners["critic"] = critic.eval()
             rates["critic"] = recipe.critic_learning_rate
-        self.realism: dict[str, list[float]] = {}
+        self.realism: list[float] = []
         if adversary := recipe.adversary:
-            weights = adversary.weight, adversary.rhythm
-            for (name, reward), weight in zip(DISCRIMINATORS.items(), weights, strict=True):
-                if not weight:
-                    continue
-                discriminator = Discriminator(
-                    adversary.transformer,
-                    part=self.part,
-                    hears_both=adversary.hears_both,
-                    rhythm=name == "rhythm_discriminator",
-                )
-                self.learners[name] = discriminator
-                rates[name] = adversary.learning_rate
-                self.realism[name] = []
-                self.rewards.append(
-                    Adversarial(
-                        reward, discriminator, weight, by_frame=by_frame, logit=adversary.logit
-                    )
-                )
+            discriminator = Discriminator(
+                adversary.transformer, part=self.part, hears_both=adversary.hears_both
+            )
+            self.learners["discriminator"] = discriminator
+            rates["discriminator"] = adversary.learning_rate
+            self.rewards.append(Adversarial(discriminator, adversary.weight, by_frame=by_frame))
         # One optimiser holds them all: it leaves alone what has no gradient.
         groups = [
             {"params": list(self.learners[name].parameters()), "peak": rate, "lr": rate}
@@ -174,11 +157,11 @@ class PostTraining:
             for name, value in self._learn(some, rewards[rows], given).items():
                 logged[name] = logged.get(name, 0.0) + value / self.recipe.minibatches
         # Last, for a schedule goes by what was earned, which a GPU has to be waited for to tell.
-        for name, realism in self.realism.items():
-            realism.append(self._mean(logged[realism_of(name)]).item())
+        if self.recipe.adversary:
+            self.realism.append(self._mean(logged[REALISM]).item())
             with self.clock("discriminator"):
                 torch.manual_seed(step_seed(self.recipe.seed, step) + self.fabric.global_rank)
-                logged |= self._update_discriminator(name, songs, play)
+                logged |= self._update_discriminator(self.recipe.adversary, songs, play)
         means = self._mean(torch.stack(list(logged.values()))).tolist()
         self.clock.settle()
         values = dict(zip(logged, means, strict=True))
@@ -234,11 +217,12 @@ class PostTraining:
         count = self._total(play.real.sum().float())
         return (total - self._total(total.sum()) / count) * play.real, logged
 
-    def _update_discriminator(self, name: str, songs: Rollout, play: Rollout) -> dict[str, Tensor]:
+    def _update_discriminator(
+        self, adversary: AdversaryRecipe, songs: Rollout, play: Rollout
+    ) -> dict[str, Tensor]:
         """What D makes of patchworks of data and play; then teach it, if its schedule says so."""
-        adversary, discriminator = self.recipe.adversary, self.learners[name]
-        assert adversary is not None
-        learns = adversary.schedule.learns(self.step, self.realism[name])
+        discriminator = self.learners["discriminator"]
+        learns = adversary.schedule.learns(self.step, self.realism)
         chance = torch.Generator().manual_seed(step_seed(self.recipe.seed, self.step))
         own = patches(self.recipe.batch, self.recipe.frames, chance)[0][self._mine()]
         own = own.to(play.real.device)
@@ -264,17 +248,17 @@ class PostTraining:
         discriminator.eval()
         with torch.no_grad():
             loss, accuracy = judge(slice(None))
-        logged = {f"{name}/loss": loss, f"{name}/accuracy": accuracy}
+        logged = {"discriminator/loss": loss, "discriminator/accuracy": accuracy}
         if learns:
             discriminator.train()
             norms = []
             for rows in self._minibatches():
                 loss, _ = judge(rows)
-                norms.append(self._descend(loss, name))
+                norms.append(self._descend(loss, "discriminator"))
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-            logged[f"{name}/gradient_norm"] = torch.stack(norms).mean()
-        return {**logged, f"{name}/learns": loss.new_tensor(float(learns))}
+            logged["discriminator/gradient_norm"] = torch.stack(norms).mean()
+        return {**logged, "discriminator/learns": loss.new_tensor(float(learns))}
 
     def _learn(
         self, play: Rollout, rewards: Tensor, advantages: Tensor | None
@@ -396,7 +380,7 @@ def post_train(
     policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
     start = run.restore(header, training.learners, training.optimizer) if resume else 0
     # One an update; what a killed run has logged after its checkpoint is not for any process.
-    training.realism = {name: run.series(realism_of(name))[:start] for name in training.realism}
+    training.realism = run.series(REALISM)[:start]
     alarmed = False
 
     with progress_bar(disable=not fabric.is_global_zero) as progress:

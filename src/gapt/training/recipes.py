@@ -114,10 +114,6 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         transformer: its sizes.
         learning_rate: peak, of the same shape as the policy's.
         weight: of its reward in the sum.
-        rhythm: weight of the reward of a second one, alike but for hearing only rhythm, which the
-            first hears little of beside harmony; 0: there is none, as published.
-        logit: whether the reward is D's logit; if not, -log(1 - D), as published, which is flat
-            where D has won. The schedule goes by the same.
         hears_both: D(x, y), which judges chords to their melody; if not, D(y), as published.
         smoothing: how far the labels of real and played chords are from 1 and 0.
         schedule: when it learns.
@@ -126,8 +122,6 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     transformer: TransformerConfig
     learning_rate: Positive
     weight: Weight = 1.0
-    rhythm: Weight = 0.0
-    logit: bool = False
     hears_both: bool = True
     smoothing: Share = 0.1
     schedule: TwoPhase = TwoPhase()

@@ -117,28 +117,17 @@ def _weight(ensemble: Ensemble, judge: Judge) -> float:
 
 
 class Adversarial(Reward):
-    """Realism: -log(1 - D(y)), D being a co-evolving discriminator (section 4.2).
+    """Realism: -log(1 - D(y)), D being a co-evolving discriminator (section 4.2)."""
 
-    Or D's logit, which is ours (`Discriminator.credit`).
-    """
+    name = "adversarial"
 
-    def __init__(
-        self,
-        name: str,
-        discriminator: Discriminator,
-        weight: float,
-        *,
-        by_frame: bool,
-        logit: bool = False,
-    ) -> None:
-        self.name, self.weight, self.by_frame = name, weight, by_frame
-        self.discriminator, self.logit = discriminator, logit
+    def __init__(self, discriminator: Discriminator, weight: float, *, by_frame: bool) -> None:
+        self.discriminator, self.weight, self.by_frame = discriminator, weight, by_frame
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
         """One, of D as it is."""
         self.discriminator.eval()
-        heard = play.melody, play.chords, play.real
-        credit = self.discriminator.credit(*heard, logit=self.logit)
+        credit = self.discriminator.credit(play.melody, play.chords, play.real)
         return _placed({"realism": credit}, play.real, by_frame=self.by_frame)
 
 
