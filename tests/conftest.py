@@ -1,5 +1,6 @@
 """What several test folders need."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,13 @@ def tiny_model(tmp_path_factory) -> Path:
     return untrained(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
-def untrained(path: Path) -> Path:
+@pytest.fixture(scope="session")
+def on_the_beat_model(tmp_path_factory) -> Path:
+    """The same, but that it leaves a chord on a beat only."""
+    return untrained(tmp_path_factory.mktemp("tiny") / "on-the-beat.onnx", (-5, 99, 99, 99))
+
+
+def untrained(path: Path, calm: Sequence[float] = (0.0,)) -> Path:
     from gapt.models.export import export_onnx
     from gapt.models.policy import Policy
     from gapt.models.presets import POLICY_PRESETS
@@ -45,5 +52,6 @@ def untrained(path: Path) -> Path:
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.mul_(4)  # as far from indifferent as a trained one
+    policy.calm[:] = torch.tensor(calm)
     export_onnx(policy, path)
     return path

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapt.live.accompanist import Accompanist
-from gapt.music.frames import CHORDS, HOLD, MELODY
+from gapt.live.models import load_model
+from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY
 
 
 def random_melody(frames, seed):
@@ -82,3 +83,21 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
 def test_more_than_is_planned_cannot_be_committed():
     with pytest.raises(ValueError, match=r"commit is 4, which is not in 1\.\.1"):
         Accompanist.load("mle", commit=4)
+
+
+def test_who_takes_over_knows_where_the_beat_is(tiny_model, on_the_beat_model):
+    accompanist = Accompanist.load(tiny_model, seed=0)
+    chords = []
+    for frame, state in enumerate(random_melody(320, 0)):
+        if frame == 203:  # more than it can reach back, and not a whole number of beats
+            accompanist.switch(load_model(on_the_beat_model))
+        chords.append(accompanist.chord)
+        accompanist.step(state)
+    assert not accompanist.switching
+    # From silence it may strike at any time.
+    struck = [
+        t for t in range(220, 320) if CHORDS.is_on(chords[t]) and CHORDS.sounds(chords[t - 1])
+    ]
+    assert len(struck) > 5
+    assert all(t % FRAMES_PER_BEAT == 0 for t in struck)
+    assert any(CHORDS.is_on(chords[t]) and t % FRAMES_PER_BEAT for t in range(203))
