@@ -142,12 +142,12 @@ export class Controls {
     this.showValue(this.temperature);
   }
 
-  /** @param milliseconds null: it is left to the browser */
-  showOffset(milliseconds: number | null): void {
-    this.offsetAuto.hidden = milliseconds === null;
-    this.offset.value = String(Math.round(milliseconds ?? 0));
-    if (milliseconds === null) element("offset-value").textContent = "auto";
-    else this.showValue(this.offset);
+  /** @param auto whether it is left to the browser */
+  showOffset(milliseconds: number, auto: boolean): void {
+    this.offsetAuto.hidden = auto;
+    this.offset.value = String(Math.round(milliseconds));
+    this.showValue(this.offset);
+    if (auto) element("offset-value").prepend("auto, ");
   }
 
   setOctave(base: number): void {

@@ -98,7 +98,7 @@ function sound(): Synth {
     synth = new Synth();
     synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
     mix();
-    if (inputOffset.milliseconds === null) controls.showOffset(1000 * latency());
+    showOffset();
   }
   void synth.wake();
   return synth;
@@ -224,7 +224,11 @@ function latency(): number {
 
 function setOffset(milliseconds: number | null): void {
   inputOffset.set(milliseconds);
-  controls.showOffset(milliseconds);
+  showOffset();
+}
+
+function showOffset(): void {
+  controls.showOffset(1000 * latency(), inputOffset.milliseconds === null);
 }
 
 const calibration = new CalibrationDialog((seconds) => {
@@ -248,7 +252,7 @@ controls.calibrate.addEventListener("click", () => {
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
 controls.offsetAuto.addEventListener("click", () => setOffset(null));
-controls.showOffset(inputOffset.milliseconds);
+showOffset();
 
 // --- controls ------------------------------------------------------------------------------------
 

@@ -125,14 +125,13 @@ export class Controls {
         this.temperature.value = String(value);
         this.showValue(this.temperature);
     }
-    /** @param milliseconds null: it is left to the browser */
-    showOffset(milliseconds) {
-        this.offsetAuto.hidden = milliseconds === null;
-        this.offset.value = String(Math.round(milliseconds ?? 0));
-        if (milliseconds === null)
-            element("offset-value").textContent = "auto";
-        else
-            this.showValue(this.offset);
+    /** @param auto whether it is left to the browser */
+    showOffset(milliseconds, auto) {
+        this.offsetAuto.hidden = auto;
+        this.offset.value = String(Math.round(milliseconds));
+        this.showValue(this.offset);
+        if (auto)
+            element("offset-value").prepend("auto, ");
     }
     setOctave(base) {
         element("octave").textContent = noteName(base);

@@ -89,8 +89,7 @@ function sound() {
         synth = new Synth();
         synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
         mix();
-        if (inputOffset.milliseconds === null)
-            controls.showOffset(1000 * latency());
+        showOffset();
     }
     void synth.wake();
     return synth;
@@ -214,7 +213,10 @@ function latency() {
 }
 function setOffset(milliseconds) {
     inputOffset.set(milliseconds);
-    controls.showOffset(milliseconds);
+    showOffset();
+}
+function showOffset() {
+    controls.showOffset(1000 * latency(), inputOffset.milliseconds === null);
 }
 const calibration = new CalibrationDialog((seconds) => {
     setOffset(Math.min(400, Math.max(-50, Math.round(1000 * seconds))));
@@ -236,7 +238,7 @@ controls.calibrate.addEventListener("click", () => {
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
 controls.offsetAuto.addEventListener("click", () => setOffset(null));
-controls.showOffset(inputOffset.milliseconds);
+showOffset();
 // --- controls ------------------------------------------------------------------------------------
 const keyboard = new ComputerKeyboard(player, showOctave);
 function showOctave(base) {
