@@ -39,14 +39,16 @@ def melody(corpus, frames):
 
 def report(page):
     """What a take was like so far."""
-    frames = page.evaluate("gapt.ledger.frames")
+    # All at once: to hand thousands of frames over takes the page long enough to be late.
+    told = page.evaluate("(({ frames, late, alone }) => ({ frames, late, alone }))(gapt.ledger)")
+    frames = told["frames"]
     spare = [1000 * (f["start"] - f["decided"]) for f in frames if f["decided"] is not None]
     answers = [1000 * t for t in answer_times(page)]
     return {
         "frames": len(frames),
         "gaps": sum(b["frame"] - a["frame"] != 1 for a, b in pairwise(frames)),
-        "late": page.evaluate("gapt.ledger.late"),
-        "alone": page.evaluate("gapt.ledger.alone"),
+        "late": told["late"],
+        "alone": told["alone"],
         "silent_share": round(float(np.mean([f["name"] is None for f in frames])), 3),
         "spare_ms": {"min": round(min(spare), 1), "p50": round(float(np.median(spare)), 1)},
         "answer_ms": {
