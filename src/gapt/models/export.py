@@ -157,6 +157,7 @@ def export(
     if calm:
         if header.model != "policy":
             raise UserError(f"--calm is for policies, and {sources[0]} holds a {header.model}")
+        load_policy(sources[0])  # or an error now: earlier versions' policies had no such setting
         if len(calm) not in (1, FRAMES_PER_BEAT) or not all(abs(x) <= _MOST_CALM for x in calm):
             raise UserError(
                 f"--calm takes one number, or one for each of a beat's {FRAMES_PER_BEAT} frames, "
