@@ -1,6 +1,9 @@
 """The policy: causal, the same step by step as all at once, and never invalid."""
 
 import copy
+import shutil
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,13 @@ from hypothesis import strategies as st
 
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
-from gapt.models.transformer import PERIOD, Cache, Transformer, TransformerConfig
+from gapt.models.transformer import (
+    PERIOD,
+    Cache,
+    Transformer,
+    TransformerConfig,
+    compile_blocks,
+)
 from gapt.models.voices import MASKED
 from gapt.music.frames import CHORDS, HOLD, MELODY
 
@@ -86,6 +95,25 @@ def test_a_calm_policy_holds_its_chord_by_so_much_more_at_each_place_of_the_beat
     torch.testing.assert_close(added[..., HOLD], torch.tensor([expected] * 2))
     assert not added[..., HOLD + 1 :].any()
     assert not added[..., :HOLD].any()
+
+
+# What a CPU's kernels are compiled with; a GPU's need only what comes with torch.
+COMPILER = shutil.which("g++") and Path(sysconfig.get_path("include"), "Python.h").exists()
+
+
+@pytest.mark.skipif(not COMPILER, reason="there is no compiler")
+def test_compiled_it_decides_and_learns_the_same(policy):
+    def learn(network):
+        log_p = network(melody, chords).chords.log_softmax(-1)
+        log_p[..., HOLD].mean().backward()
+        return log_p, network.transformer.blocks[0].attention.qkv.weight.grad
+
+    melody, chords = random_states(MELODY, 2, 16), random_states(CHORDS, 2, 16)
+    compiled = copy.deepcopy(policy)
+    compile_blocks(compiled)
+    assert compiled.state_dict().keys() == policy.state_dict().keys()
+    for ours, theirs in zip(learn(compiled), learn(copy.deepcopy(policy)), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_a_bidirectional_model_does_not_see_padding():

@@ -251,6 +251,19 @@ class Transformer(nn.Module):
         return self.norm(x)
 
 
+def compile_blocks(network: nn.Module) -> None:
+    """Have all blocks of a network compiled when they are first run, in place; steps stay as is.
+
+    A block at a time, and not a whole Transformer: those of a network are alike, so one is compiled
+    for all of them, in seconds.
+    """
+    # One for each kind of batch, mask and mode: more than torch keeps if not told to.
+    torch._dynamo.config.cache_size_limit = 64
+    for block in network.modules():
+        if isinstance(block, Block):
+            block.compile(dynamic=False)
+
+
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=0.02)

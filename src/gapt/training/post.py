@@ -30,6 +30,7 @@ from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
 from gapt.models.critic import Critic, ForesightedCritic
 from gapt.models.judges import Discriminator
+from gapt.models.transformer import compile_blocks
 from gapt.training.batches import Batch, Mixture, patches, with_jumps
 from gapt.training.clock import Stopwatch
 from gapt.training.objectives import (
@@ -123,6 +124,9 @@ class PostTraining:
             groups, betas=recipe.betas, weight_decay=recipe.weight_decay
         )
         self.learners.to(device)
+        if recipe.compile and device.type == "cuda":
+            for network in (self.learners, self.anchor, *self.judges.values()):
+                compile_blocks(network)
         self.clock = Stopwatch(device)
         self.step = 0
 

@@ -175,6 +175,8 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
             what they say before they know anything would only spoil it.
         diversity_alarm: when coherence has risen and the Vendi score is below this share of the
             data's, the run says that the rewards are being hacked.
+        compile: whether a GPU runs the networks compiled (`torch.compile`): sooner, but the first
+            updates take longer by what the compiler takes, and it has to be there (Triton).
     """
 
     part: Literal["chords", "melody"] = "chords"
@@ -203,6 +205,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     foresight: bool = False
     head_start: Whole = 0
     diversity_alarm: Share = 0.8
+    compile: bool = False
 
 
 # What makes `tiny` quick.
@@ -339,6 +342,7 @@ POST_TRAINING_RECIPES = {
         credit="trajectory",
         weight_decay=0.0,
         validate_every=50,
+        compile=True,
     ),
 }
 """GAPT. `paper` has the learning rates of the authors' released settings."""
