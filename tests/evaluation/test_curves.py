@@ -48,6 +48,20 @@ def test_runs_are_drawn_side_by_side_also_of_one_name(run, tmp_path):
     assert "the data" not in text
 
 
+def test_seeds_of_one_system_share_a_colour_beside_another(tmp_path):
+    runs = [tmp_path / name for name in ("gapt-0", "gapt-1", "mle-0")]
+    for run in runs:
+        run.mkdir()
+        (run / "metrics.csv").write_text(LOG)
+    picture = tmp_path / "curves.svg"
+    plot(runs, picture)
+    assert picture.read_text().count("<!-- gapt -->") == 1
+    assert "<!-- mle -->" in picture.read_text()
+    plot(runs[:2], picture)
+    assert "<!-- gapt-0 -->" in picture.read_text()
+    assert "<!-- gapt-1 -->" in picture.read_text()
+
+
 def test_what_cannot_be_drawn_is_told(run, tmp_path):
     with pytest.raises(UserError, match="holds no run: there is no"):
         plot([tmp_path], tmp_path / "curves.png")

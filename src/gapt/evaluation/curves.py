@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -51,7 +52,9 @@ Log = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def plot(runs: Sequence[Path], out: Path) -> None:
-    """Draw the curves of `runs`, one colour each, into the picture `out`.
+    """Draw the curves of `runs` into the picture `out`.
+
+    A colour each; but seeds of one system, beside another's, share one (`gapt-0`, `gapt-1`).
 
     Raises:
         UserError: a folder holds no log, the logs have nothing in common that can be drawn, or
@@ -81,6 +84,15 @@ def _named(runs: Sequence[Path]) -> dict[str, Path]:
     return {"/".join(path.parts[-parts:]): path for path in paths}
 
 
+def _coloured(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """What each run is called in the picture, and its colour: by name."""
+    systems = {name: re.sub(r"-\d+$", "", name) for name in names}
+    if len(set(systems.values())) == 1:
+        systems = {name: name for name in systems}
+    colours = dict(zip(dict.fromkeys(systems.values()), cycle(COLOURS), strict=False))
+    return {name: (system, colours[system]) for name, system in systems.items()}
+
+
 def read(run: Path) -> Log:
     """A run's log.
 
@@ -106,6 +118,7 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
 def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     """One panel for each of `panels`, titles and the names of measurements."""
     first = next(iter(logs.values()))
+    coloured = _coloured(logs)
     lines = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(11, 2.1 * lines + 0.5), layout="constrained")
     grid = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
@@ -113,8 +126,9 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
         clean(axes)
         axes.grid(color="#eeeeee")
         axes.set_title(title, loc="left", fontsize=10)
-        for log, colour in zip(logs.values(), cycle(COLOURS), strict=False):
+        for run, log in logs.items():
             if names[0] in log:
+                _, colour = coloured[run]
                 _curve(axes, *log[names[0]], colour=colour, summed=names[0].endswith("/learns"))
         for name in names[1:]:
             if name in first:
@@ -122,8 +136,8 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     for axes in grid[len(panels) :]:
         axes.remove()
     handles = [
-        Line2D([], [], color=colour, label=name)
-        for name, colour in zip(logs, cycle(COLOURS), strict=False)
+        Line2D([], [], color=colour, label=system)
+        for system, colour in dict.fromkeys(coloured.values())
     ]
     if any(name in first for names in panels.values() for name in names[1:]):
         handles.append(Line2D([], [], color="black", ls=":", label="the data"))
