@@ -396,7 +396,7 @@ def _plot(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, to be compared.")],
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")],
 ) -> None:
-    """Draw how training runs went."""
+    """Draw how training runs went; seeds of one system (gapt-0, gapt-1) alike, beside others."""
     from gapt.evaluation.curves import plot
 
     plot(runs, out)
