@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import lightning_fabric
@@ -125,6 +126,10 @@ class PostTraining:
         )
         self.learners.to(device)
         if recipe.compile and device.type == "cuda":
+            if not find_spec("triton"):
+                raise UserError(
+                    "compile: true needs Triton, which is not there; say compile: false"
+                )
             for network in (self.learners, self.anchor, *self.judges.values()):
                 compile_blocks(network)
         self.clock = Stopwatch(device)
