@@ -276,6 +276,14 @@ def _reproduce(
         str, typer.Option(help="Post-trained systems, with commas; or all: see the docs.")
     ] = "realchords,gapt-no-adv,gapt,gapt-following",
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
+    updates: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each post-trained system. Left out: as its recipe says."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trajectories of such an update. Left out: as the recipe says."),
+    ] = None,
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
     scenario: Annotated[
         str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
@@ -295,6 +303,8 @@ def _reproduce(
         out,
         systems=_choices("--systems", systems, SYSTEMS),
         seeds=numbers,
+        updates=updates,
+        batch=batch,
         splits=splits,
         scenarios=scenarios,
         songs=songs,

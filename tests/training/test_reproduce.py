@@ -15,10 +15,10 @@ from gapt.training.reproduce import reproduce, stages, steps_done
 def short(monkeypatch):
     """Every stage at a few updates, for time."""
 
-    def few(preset, out, systems, seeds):
+    def few(*args, **sizes):
         return [
             run._replace(recipe=msgspec.structs.replace(run.recipe, steps=3, validate_every=2))
-            for run in stages(preset, out, systems, seeds)
+            for run in stages(*args, **sizes)
         ]
 
     monkeypatch.setattr(module, "stages", few)
@@ -26,8 +26,8 @@ def short(monkeypatch):
 
 def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     options = {
-        "systems": ["gapt-following", "gapt"], "seeds": [0, 1], "splits": ["test"],
-        "scenarios": ["cold"], "songs": 2,
+        "systems": ["gapt-following", "gapt"], "seeds": [0, 1], "updates": None, "batch": 8,
+        "splits": ["test"], "scenarios": ["cold"], "songs": 2,
     }  # fmt: skip
     out, corpus = tmp_path / "study", Corpus.load(tunes)
     reproduce("tiny", corpus, out, **options)
@@ -52,7 +52,7 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
 
 
 def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_path):
-    options = {"systems": ["gapt"], "seeds": [0], "songs": 2}
+    options = {"systems": ["gapt"], "seeds": [0], "updates": None, "batch": None, "songs": 2}
     for split, scenario, message in [("ood", "cold", "no songs of split 'ood'"),
                                      ("test", "long", "has the 512 frames")]:  # fmt: skip
         with pytest.raises(UserError, match=message):
@@ -77,3 +77,11 @@ def test_a_system_goes_on_from_the_run_of_its_own_seed(tmp_path):
     assert runs["gapt-following-1"].recipe.start == str(tmp_path / "gapt-1")
     with pytest.raises(UserError, match="gapt-following goes on from gapt"):
         stages("small", tmp_path, ["gapt-following"], [0])
+
+
+def test_post_training_can_be_made_larger_than_its_recipes_say(tmp_path):
+    usual = stages("small", tmp_path, ["gapt"], [0])
+    larger = stages("small", tmp_path, ["gapt"], [0], updates=600, batch=128)
+    assert larger[:-1] == usual[:-1]
+    assert (usual[-1].recipe.steps, usual[-1].recipe.batch) == (200, 64)
+    assert larger[-1].recipe == msgspec.structs.replace(usual[-1].recipe, steps=600, batch=128)

@@ -41,8 +41,23 @@ class Stage(NamedTuple):
     train: Callable[..., None]
 
 
-def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int]) -> list[Stage]:
+def stages(
+    preset: str,
+    out: Path,
+    systems: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    updates: int | None = None,
+    batch: int | None = None,
+) -> list[Stage]:
     """All runs of a reproduction into `out`, each after those that it starts from.
+
+    Args:
+        preset: the sizes.
+        out: the folder of all runs.
+        systems: of `SYSTEMS`.
+        seeds: of post-training.
+        updates, batch: of every post-trained system; None: as its recipe says.
 
     Raises:
         UserError: a system goes on from one that is not among `systems`.
@@ -68,9 +83,11 @@ def stages(preset: str, out: Path, systems: Sequence[str], seeds: Sequence[int])
             ("contrastive", "contrastive-rhythm", train_contrastive),
         ):
             runs.append(stage(f"judges/{recipe}-{seed}", kind, recipe, train, seed=seed))
+    sizes = {"steps": updates, "batch": batch}
+    given = {key: size for key, size in sizes.items() if size is not None}
     for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
-            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train)
+            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train, **given)
             start = Path(run.recipe.start).name
             if start in SYSTEMS:
                 if start not in systems:
@@ -94,16 +111,20 @@ def reproduce(
     *,
     systems: Sequence[str],
     seeds: Sequence[int],
+    updates: int | None,
+    batch: int | None,
     splits: Sequence[str],
     scenarios: Sequence[str],
     songs: int,
 ) -> None:
     """Train all that is not yet trained below `out`, and evaluate it into `out/evaluation`.
 
+    For what is to be trained see `stages`, for how it is evaluated `evaluate`.
+
     Raises:
         UserError: see the stages and `evaluate`.
     """
-    runs = stages(preset, out, systems, seeds)
+    runs = stages(preset, out, systems, seeds, updates=updates, batch=batch)
     # What would fail in the end, after days perhaps, fails now.
     for split, scenario in product(splits, scenarios):
         SCENARIOS[scenario].play(corpus.split(split), songs)
