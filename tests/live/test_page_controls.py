@@ -139,6 +139,38 @@ def test_the_controls_explain_themselves_where_no_mouse_rests_on_them(page):
     assert any("gapt: varied" in title for title, _ in explained)
 
 
+def test_at_rest_it_paints_only_what_has_changed(page):
+    def painted(change=lambda: None):
+        before = page.evaluate("painted")
+        change()
+        page.wait_for_timeout(400)
+        return page.evaluate("painted") - before
+
+    page.evaluate("""() => {
+      const prototype = CanvasRenderingContext2D.prototype;
+      const { clearRect } = prototype;
+      window.painted = 0;
+      prototype.clearRect = function (...area) {
+        window.painted++;
+        clearRect.apply(this, area);
+      };
+    }""")
+    page.wait_for_timeout(200)
+    assert painted() == 0
+    for change in (
+        lambda: page.set_viewport_size({"width": 900, "height": 700}),
+        lambda: page.emulate_media(color_scheme="dark"),
+        lambda: page.emulate_media(color_scheme="light"),
+    ):
+        assert painted(change) >= 2  # the roll and the runway
+        assert painted() == 0
+    start(page)
+    assert painted() > 4
+    page.keyboard.press("Space")
+    page.wait_for_timeout(200)
+    assert painted() == 0
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), [(375, 812), (820, 1180), (1280, 800)])
 def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):

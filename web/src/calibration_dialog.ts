@@ -1,6 +1,7 @@
 /** The dialog in which the input offset is tapped. Owns its elements. */
 
 import { Calibration, TAPS } from "./calibration.js";
+import type { Ticker } from "./clock.js";
 import { element } from "./stage.js";
 import type { Synth } from "./synth.js";
 
@@ -10,13 +11,15 @@ export class CalibrationDialog {
   private readonly close = element<HTMLButtonElement>("calibration-close");
   private readonly field = element<HTMLButtonElement>("tap-field");
   private calibration: Calibration | null = null;
+  private readonly tick = (): void => this.calibration?.tick();
 
   /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
-  constructor(private readonly onMeasured: (offset: number) => string) {
+  constructor(
+    private readonly ticker: Ticker,
+    private readonly onMeasured: (offset: number) => string,
+  ) {
     this.close.addEventListener("click", () => this.dialog.close());
-    this.dialog.addEventListener("close", () => {
-      this.calibration = null;
-    });
+    this.dialog.addEventListener("close", () => this.end());
     this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
     this.dialog.addEventListener("keydown", (event) => {
       const leaving = event.key === "Tab" || event.key === "Escape" || event.key === "Shift";
@@ -32,14 +35,11 @@ export class CalibrationDialog {
 
   open(synth: Synth): void {
     this.calibration = new Calibration(synth);
+    this.ticker.start(this.tick);
     this.says.textContent = "Listen to a few clicks, then tap along.";
     this.close.textContent = "Cancel";
     this.dialog.showModal();
     this.field.focus();
-  }
-
-  tick(): void {
-    this.calibration?.tick();
   }
 
   /** @param when as events carry it */
@@ -48,9 +48,14 @@ export class CalibrationDialog {
     const offset = this.calibration.tap((performance.now() - when) / 1000);
     this.says.textContent = `${this.calibration.taps} of ${TAPS}`;
     if (offset === null) return;
-    this.calibration = null;
+    this.end();
     this.says.textContent = this.onMeasured(offset);
     this.close.textContent = "Done";
     this.close.focus();
+  }
+
+  private end(): void {
+    this.calibration = null;
+    this.ticker.stop(this.tick);
   }
 }

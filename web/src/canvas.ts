@@ -19,12 +19,14 @@ export class Canvas {
   width = 0;
   height = 0;
   private colours: Palette | null = null;
+  /** What it shows; null if that has to be drawn again. */
+  private shown: readonly unknown[] | null = null;
 
   constructor(private readonly element: HTMLCanvasElement) {
     this.context = element.getContext("2d")!;
     new ResizeObserver(() => this.resize()).observe(element);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.colours = null;
+      this.colours = this.shown = null;
     });
   }
 
@@ -32,10 +34,14 @@ export class Canvas {
     return (this.colours ??= this.readPalette());
   }
 
-  clear(): void {
+  /** Makes it ready for a picture of `what`; returns false if that is what it shows already. */
+  turnTo(...what: readonly unknown[]): boolean {
+    if (this.shown?.every((each, i) => each === what[i])) return false;
+    this.shown = what;
     this.context.globalAlpha = 1;
     this.context.setLineDash([]);
     this.context.clearRect(0, 0, this.width, this.height);
+    return true;
   }
 
   chordColour(name: string): string {
@@ -44,6 +50,7 @@ export class Canvas {
   }
 
   private resize(): void {
+    this.shown = null;
     const scale = devicePixelRatio || 1;
     this.width = this.element.clientWidth;
     this.height = this.element.clientHeight;

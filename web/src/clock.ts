@@ -85,10 +85,27 @@ export class AudioClock {
 }
 
 /**
- * Calls `tick` every few milliseconds from a worker: timers of a page in the background, or of a
- * busy one, come late. Ticks only decide when to look; what sounds is scheduled on the audio clock.
+ * Calls those who want it every few milliseconds, from a worker: timers of a page in the background,
+ * or of a busy one, come late. Ticks only decide when to look; what sounds is scheduled on the audio
+ * clock. While nobody wants it, it costs nothing.
  */
-export function startTicker(tick: () => void): void {
-  const worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
-  worker.onmessage = tick;
+export class Ticker {
+  private readonly wanted = new Set<() => void>();
+  private readonly worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
+
+  constructor() {
+    this.worker.onmessage = () => {
+      for (const tick of this.wanted) tick();
+    };
+  }
+
+  start(tick: () => void): void {
+    this.wanted.add(tick);
+    this.worker.postMessage(true);
+  }
+
+  stop(tick: () => void): void {
+    this.wanted.delete(tick);
+    if (this.wanted.size === 0) this.worker.postMessage(false);
+  }
 }

@@ -2,7 +2,7 @@
 
 import { TapTempo } from "./calibration.js";
 import { CalibrationDialog } from "./calibration_dialog.js";
-import { FRAMES_PER_BEAT, startTicker } from "./clock.js";
+import { FRAMES_PER_BEAT, Ticker } from "./clock.js";
 import { Connection, type Wishes } from "./connection.js";
 import { Controls } from "./controls.js";
 import { gauges } from "./gauges.js";
@@ -21,9 +21,13 @@ import { Timing } from "./timing.js";
 
 const KEEP_MS = 10_000;
 const READINGS_MS = 400;
+/** Between pictures while nothing plays: shorter than it takes until a take begins. */
+const RESTING_MS = 100;
 
 const controls = new Controls();
 const stage = new Stage();
+const ticker = new Ticker();
+const pace = new Pace();
 let synth: Synth | null = null;
 let take: Take | null = null;
 let replay: Replay | null = null;
@@ -129,7 +133,7 @@ async function start(): Promise<void> {
     };
     shown = take = new Take(instrument, connection, ready, settings, latency);
     stage.clear();
-    controls.setPlaying(true);
+    setPlaying(true);
   } catch {
     // The connection has said why.
   } finally {
@@ -152,9 +156,17 @@ function end(): boolean {
   synth?.stop();
   for (const pitch of replayed) stage.piano.setPressed(pitch, false);
   replayed.clear();
-  controls.setPlaying(false);
+  setPlaying(false);
   stage.clear();
   return ended !== null;
+}
+
+function setPlaying(playing: boolean): void {
+  controls.setPlaying(playing);
+  if (playing) {
+    pace.begin();
+    ticker.start(tick);
+  } else ticker.stop(tick);
 }
 
 function toggle(): void {
@@ -197,7 +209,7 @@ const takes = new TakesList((recording) => {
   shown = replay = new Replay(sound(), recording, controls.style, onKey);
   stage.clear();
   stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
-  controls.setPlaying(true);
+  setPlaying(true);
 });
 
 async function keep(recording: Recording): Promise<void> {
@@ -231,7 +243,7 @@ function showOffset(): void {
   controls.showOffset(1000 * latency(), inputOffset.milliseconds === null);
 }
 
-const calibration = new CalibrationDialog((seconds) => {
+const calibration = new CalibrationDialog(ticker, (seconds) => {
   setOffset(Math.min(400, Math.max(-50, Math.round(1000 * seconds))));
   const frame = 60 / controls.tempo.valueAsNumber / FRAMES_PER_BEAT;
   // A quarter of a frame can be made up for at any setting; more must be planned.
@@ -341,22 +353,20 @@ void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined)
 
 // --- the two clocks that drive it ----------------------------------------------------------------
 
-const pace = new Pace();
-startTicker(() => {
+function tick(): void {
   pace.tick(performance.now());
   take?.tick();
   replay?.tick();
   if (replay?.over) stop();
-  calibration.tick();
-});
+}
 
 const timing = new Timing();
 let read = -Infinity;
 function paint(now: number): void {
-  const { pause } = pace;
+  const playing = take ?? replay;
+  const pause = playing ? pace.pause : RESTING_MS;
   if (pause) setTimeout(() => requestAnimationFrame(paint), pause);
   else requestAnimationFrame(paint);
-  const playing = take ?? replay;
   stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
   if (take && now - read > READINGS_MS) {
     read = now;

@@ -1,34 +1,45 @@
 /**
- * How often the stage may be painted. The music comes first: while ticks come late, ever less often,
- * in the end four times a second; when they have been on time for a while, more often again.
+ * How often the stage may be painted. The music comes first: while many ticks come late, ever less
+ * often, in the end four times a second; when few have for a while, more often again.
  *
  * Knows only when ticks came.
  */
 
 const LATE_TICK_MS = 20;
-const SOME_TIME_MS = 1000;
-const A_WHILE_MS = 4000;
-const PAUSES_MS = [0, 60, 120, 250];
+const WINDOW_MS = 1000;
+/** Late ticks in a window: so many are too many. A few come late whatever is painted. */
+const MANY = 3;
+/** Windows in a row with few of them, before more is painted. */
+const CALM_WINDOWS = 4;
+const PAUSES_MS = [0, 16, 40, 100, 250];
 
 export class Pace {
   private level = 0;
   private tickedAt = Infinity;
-  private lateAt = -Infinity;
-  private changedAt = -Infinity;
+  private windowAt = -Infinity;
+  private late = 0;
+  private calm = 0;
 
   /** Milliseconds to leave to the music before the next picture. */
   get pause(): number {
     return PAUSES_MS[this.level]!;
   }
 
+  /** Ticks begin again, after a rest. */
+  begin(): void {
+    this.tickedAt = Infinity;
+  }
+
   /** @param now when a tick came, in milliseconds */
   tick(now: number): void {
-    if (now - this.tickedAt > LATE_TICK_MS) this.lateAt = now;
+    if (now - this.tickedAt > LATE_TICK_MS) this.late++;
     this.tickedAt = now;
-    const late = now === this.lateAt;
-    if (late && this.level < PAUSES_MS.length - 1 && now - this.changedAt > SOME_TIME_MS) this.level++;
-    else if (this.level && now - Math.max(this.lateAt, this.changedAt) > A_WHILE_MS) this.level--;
-    else return;
-    this.changedAt = now;
+    if (now - this.windowAt < WINDOW_MS) return;
+    const many = this.late >= MANY;
+    this.calm = many ? 0 : this.calm + 1;
+    if (many) this.level = Math.min(this.level + 1, PAUSES_MS.length - 1);
+    else if (this.calm >= CALM_WINDOWS) this.level = Math.max(this.level - 1, 0);
+    this.windowAt = now;
+    this.late = 0;
   }
 }

@@ -36,8 +36,8 @@ export class Roll {
   }
 
   draw(take: Performance | null, position: number): void {
-    const { canvas } = this;
-    const { context: c, palette, width, height } = canvas;
+    if (!this.canvas.turnTo(take, position)) return;
+    const { context: c, palette, width, height } = this.canvas;
     const bar = framesPerBar(take?.beatsPerBar ?? 4);
     const past = BARS * bar;
     const left = position - past;
@@ -47,7 +47,6 @@ export class Roll {
       floor: height - LANE,
       x: (frame) => ((frame - left) / (past + FUTURE)) * width,
     };
-    canvas.clear();
 
     c.fillStyle = palette.line;
     const firstBeat = Math.ceil(left / FRAMES_PER_BEAT) * FRAMES_PER_BEAT;

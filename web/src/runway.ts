@@ -32,10 +32,8 @@ export class Runway {
   }
 
   draw(performance: Performance | null, position: number): void {
-    const { canvas } = this;
-    const { context: c, palette, width, height } = canvas;
-    canvas.clear();
-    if (!performance) return;
+    if (!this.canvas.turnTo(performance, performance && position) || !performance) return;
+    const { context: c, palette, width, height } = this.canvas;
     const coming = performance.coming(Math.max(0, Math.floor(position)));
     const reach = coming.length ? coming[coming.length - 1]!.frame + 1 - position : 0;
     this.span += (Math.min(40, Math.max(MIN_SPAN, reach)) - this.span) * 0.05;

@@ -1,5 +1,10 @@
-/** A worker that ticks. See `startTicker`. */
+/** A worker that ticks while it is told to. See `Ticker`. */
 
-const INTERVAL_MS = 4;
+const INTERVAL_MS = 8;
 
-setInterval(() => postMessage(null), INTERVAL_MS);
+let interval = 0;
+
+onmessage = ({ data: on }: MessageEvent<boolean>) => {
+  clearInterval(interval);
+  if (on) interval = setInterval(() => postMessage(null), INTERVAL_MS);
+};

@@ -2,19 +2,20 @@
 import { Calibration, TAPS } from "./calibration.js";
 import { element } from "./stage.js";
 export class CalibrationDialog {
+    ticker;
     onMeasured;
     dialog = element("calibration");
     says = element("calibration-says");
     close = element("calibration-close");
     field = element("tap-field");
     calibration = null;
+    tick = () => this.calibration?.tick();
     /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
-    constructor(onMeasured) {
+    constructor(ticker, onMeasured) {
+        this.ticker = ticker;
         this.onMeasured = onMeasured;
         this.close.addEventListener("click", () => this.dialog.close());
-        this.dialog.addEventListener("close", () => {
-            this.calibration = null;
-        });
+        this.dialog.addEventListener("close", () => this.end());
         this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
         this.dialog.addEventListener("keydown", (event) => {
             const leaving = event.key === "Tab" || event.key === "Escape" || event.key === "Shift";
@@ -29,13 +30,11 @@ export class CalibrationDialog {
     }
     open(synth) {
         this.calibration = new Calibration(synth);
+        this.ticker.start(this.tick);
         this.says.textContent = "Listen to a few clicks, then tap along.";
         this.close.textContent = "Cancel";
         this.dialog.showModal();
         this.field.focus();
-    }
-    tick() {
-        this.calibration?.tick();
     }
     /** @param when as events carry it */
     tap(when) {
@@ -45,9 +44,13 @@ export class CalibrationDialog {
         this.says.textContent = `${this.calibration.taps} of ${TAPS}`;
         if (offset === null)
             return;
-        this.calibration = null;
+        this.end();
         this.says.textContent = this.onMeasured(offset);
         this.close.textContent = "Done";
         this.close.focus();
+    }
+    end() {
+        this.calibration = null;
+        this.ticker.stop(this.tick);
     }
 }

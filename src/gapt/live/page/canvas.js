@@ -7,27 +7,35 @@ export class Canvas {
     width = 0;
     height = 0;
     colours = null;
+    /** What it shows; null if that has to be drawn again. */
+    shown = null;
     constructor(element) {
         this.element = element;
         this.context = element.getContext("2d");
         new ResizeObserver(() => this.resize()).observe(element);
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-            this.colours = null;
+            this.colours = this.shown = null;
         });
     }
     get palette() {
         return (this.colours ??= this.readPalette());
     }
-    clear() {
+    /** Makes it ready for a picture of `what`; returns false if that is what it shows already. */
+    turnTo(...what) {
+        if (this.shown?.every((each, i) => each === what[i]))
+            return false;
+        this.shown = what;
         this.context.globalAlpha = 1;
         this.context.setLineDash([]);
         this.context.clearRect(0, 0, this.width, this.height);
+        return true;
     }
     chordColour(name) {
         const { lightness, chroma } = this.palette;
         return `oklch(${lightness} ${chroma} ${chordHue(name)})`;
     }
     resize() {
+        this.shown = null;
         const scale = devicePixelRatio || 1;
         this.width = this.element.clientWidth;
         this.height = this.element.clientHeight;

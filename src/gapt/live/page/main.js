@@ -1,7 +1,7 @@
 /** Wires the page: controls and keys to the take, the take to the server and the sound. */
 import { TapTempo } from "./calibration.js";
 import { CalibrationDialog } from "./calibration_dialog.js";
-import { FRAMES_PER_BEAT, startTicker } from "./clock.js";
+import { FRAMES_PER_BEAT, Ticker } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { gauges } from "./gauges.js";
@@ -18,8 +18,12 @@ import { TakesList } from "./takes_list.js";
 import { Timing } from "./timing.js";
 const KEEP_MS = 10_000;
 const READINGS_MS = 400;
+/** Between pictures while nothing plays: shorter than it takes until a take begins. */
+const RESTING_MS = 100;
 const controls = new Controls();
 const stage = new Stage();
+const ticker = new Ticker();
+const pace = new Pace();
 let synth = null;
 let take = null;
 let replay = null;
@@ -121,7 +125,7 @@ async function start() {
         };
         shown = take = new Take(instrument, connection, ready, settings, latency);
         stage.clear();
-        controls.setPlaying(true);
+        setPlaying(true);
     }
     catch {
         // The connection has said why.
@@ -148,9 +152,18 @@ function end() {
     for (const pitch of replayed)
         stage.piano.setPressed(pitch, false);
     replayed.clear();
-    controls.setPlaying(false);
+    setPlaying(false);
     stage.clear();
     return ended !== null;
+}
+function setPlaying(playing) {
+    controls.setPlaying(playing);
+    if (playing) {
+        pace.begin();
+        ticker.start(tick);
+    }
+    else
+        ticker.stop(tick);
 }
 function toggle() {
     if (take || replay)
@@ -191,7 +204,7 @@ const takes = new TakesList((recording) => {
     shown = replay = new Replay(sound(), recording, controls.style, onKey);
     stage.clear();
     stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
-    controls.setPlaying(true);
+    setPlaying(true);
 });
 async function keep(recording) {
     try {
@@ -218,7 +231,7 @@ function setOffset(milliseconds) {
 function showOffset() {
     controls.showOffset(1000 * latency(), inputOffset.milliseconds === null);
 }
-const calibration = new CalibrationDialog((seconds) => {
+const calibration = new CalibrationDialog(ticker, (seconds) => {
     setOffset(Math.min(400, Math.max(-50, Math.round(1000 * seconds))));
     const frame = 60 / controls.tempo.valueAsNumber / FRAMES_PER_BEAT;
     // A quarter of a frame can be made up for at any setting; more must be planned.
@@ -332,24 +345,22 @@ controls.midi.addEventListener("click", () => void connectMidi());
 controls.midiPort.addEventListener("change", () => midi.choose(controls.midiPort.value || null));
 void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined));
 // --- the two clocks that drive it ----------------------------------------------------------------
-const pace = new Pace();
-startTicker(() => {
+function tick() {
     pace.tick(performance.now());
     take?.tick();
     replay?.tick();
     if (replay?.over)
         stop();
-    calibration.tick();
-});
+}
 const timing = new Timing();
 let read = -Infinity;
 function paint(now) {
-    const { pause } = pace;
+    const playing = take ?? replay;
+    const pause = playing ? pace.pause : RESTING_MS;
     if (pause)
         setTimeout(() => requestAnimationFrame(paint), pause);
     else
         requestAnimationFrame(paint);
-    const playing = take ?? replay;
     stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
     if (take && now - read > READINGS_MS) {
         read = now;

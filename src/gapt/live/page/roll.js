@@ -21,8 +21,9 @@ export class Roll {
         this.canvas = new Canvas(element);
     }
     draw(take, position) {
-        const { canvas } = this;
-        const { context: c, palette, width, height } = canvas;
+        if (!this.canvas.turnTo(take, position))
+            return;
+        const { context: c, palette, width, height } = this.canvas;
         const bar = framesPerBar(take?.beatsPerBar ?? 4);
         const past = BARS * bar;
         const left = position - past;
@@ -32,7 +33,6 @@ export class Roll {
             floor: height - LANE,
             x: (frame) => ((frame - left) / (past + FUTURE)) * width,
         };
-        canvas.clear();
         c.fillStyle = palette.line;
         const firstBeat = Math.ceil(left / FRAMES_PER_BEAT) * FRAMES_PER_BEAT;
         for (let frame = firstBeat; frame <= position + FUTURE; frame += FRAMES_PER_BEAT) {

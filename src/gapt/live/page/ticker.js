@@ -1,4 +1,9 @@
-/** A worker that ticks. See `startTicker`. */
-const INTERVAL_MS = 4;
-setInterval(() => postMessage(null), INTERVAL_MS);
+/** A worker that ticks while it is told to. See `Ticker`. */
+const INTERVAL_MS = 8;
+let interval = 0;
+onmessage = ({ data: on }) => {
+    clearInterval(interval);
+    if (on)
+        interval = setInterval(() => postMessage(null), INTERVAL_MS);
+};
 export {};
