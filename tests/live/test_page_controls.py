@@ -139,6 +139,38 @@ def test_the_controls_explain_themselves_where_no_mouse_rests_on_them(page):
     assert any("gapt: varied" in title for title, _ in explained)
 
 
+def test_out_of_sight_its_sound_sleeps_unless_it_plays(page):
+    page.evaluate("""() => {
+      const Usual = AudioContext;
+      window.AudioContext = class extends Usual {
+        constructor(options) {
+          super(options);
+          window.audio = this;
+        }
+      };
+      let hidden = false;
+      Object.defineProperty(document, "hidden", { get: () => hidden });
+      window.hide = (value) => {
+        hidden = value;
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+    }""")
+    page.keyboard.press("KeyA")
+    wait_until(page, "audio.state === 'running'")
+    page.evaluate("hide(true)")
+    wait_until(page, "audio.state === 'suspended'")
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 64, 100)")  # which is heard there, too
+    wait_until(page, "audio.state === 'running'")
+    page.evaluate("hide(true)")
+    wait_until(page, "audio.state === 'suspended'")
+    page.evaluate("hide(false)")
+    wait_until(page, "audio.state === 'running'")
+    start(page)
+    page.evaluate("hide(true)")
+    page.wait_for_timeout(300)
+    assert page.evaluate("audio.state") == "running"
+
+
 def test_at_rest_it_paints_only_what_has_changed(page):
     def painted(change=lambda: None):
         before = page.evaluate("painted")

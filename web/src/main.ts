@@ -195,6 +195,12 @@ function secondsSince(when: number): number {
   return Math.max(0, performance.now() - when) / 1000;
 }
 
+// A page that nobody looks at keeps no computer awake; a key wakes it, too.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && !take && !replay) void synth?.sleep();
+  else void synth?.wake();
+});
+
 // --- past takes ----------------------------------------------------------------------------------
 
 const replayed = new Set<number>();

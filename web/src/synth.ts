@@ -40,6 +40,11 @@ export class Synth {
     if (this.audio.state !== "running") await this.audio.resume();
   }
 
+  /** Until it is woken nothing sounds, and the computer may go to sleep. */
+  async sleep(): Promise<void> {
+    if (this.audio.state === "running") await this.audio.suspend();
+  }
+
   /** @param volume 0 to 1, as a fader: squared, so that it feels even */
   setVolume(part: Part, volume: number): void {
     this.buses[part].gain.setTargetAtTime(volume * volume, this.audio.currentTime, 0.02);

@@ -190,6 +190,13 @@ const player = {
 function secondsSince(when) {
     return Math.max(0, performance.now() - when) / 1000;
 }
+// A page that nobody looks at keeps no computer awake; a key wakes it, too.
+document.addEventListener("visibilitychange", () => {
+    if (document.hidden && !take && !replay)
+        void synth?.sleep();
+    else
+        void synth?.wake();
+});
 // --- past takes ----------------------------------------------------------------------------------
 const replayed = new Set();
 const takes = new TakesList((recording) => {
