@@ -52,12 +52,15 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
 
 
 def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_path):
-    options = {"systems": ["gapt"], "seeds": [0], "updates": None, "batch": None, "songs": 2}
+    options = {"systems": ["gapt"], "seeds": [0], "updates": None, "songs": 2}
     for split, scenario, message in [("ood", "cold", "no songs of split 'ood'"),
                                      ("test", "long", "has the 512 frames")]:  # fmt: skip
         with pytest.raises(UserError, match=message):
             reproduce("tiny", Corpus.load(tunes), tmp_path / "study",
-                      splits=[split], scenarios=[scenario], **options)  # fmt: skip
+                      batch=None, splits=[split], scenarios=[scenario], **options)  # fmt: skip
+    with pytest.raises(UserError, match="batch 7 does not split into 4 mini-batches"):
+        reproduce("tiny", Corpus.load(tunes), tmp_path / "study",
+                  batch=7, splits=["test"], scenarios=["cold"], **options)  # fmt: skip
     assert not (tmp_path / "study").exists()
 
 

@@ -75,7 +75,7 @@ class PostTraining:
             UserError: a network cannot be loaded, or the numbers do not divide.
         """
         self.recipe, self.fabric = recipe, fabric
-        _check_sizes(recipe, fabric.world_size)
+        check_sizes(recipe, fabric.world_size)
         device = fabric.device
         self.part = PARTS[recipe.part]
         by_frame = recipe.credit == "frame"
@@ -355,7 +355,12 @@ class PostTraining:
         return lambda values: torch.where(real, values, 0.0).sum() / count
 
 
-def _check_sizes(recipe: PostTrainingRecipe, processes: int) -> None:
+def check_sizes(recipe: PostTrainingRecipe, processes: int) -> None:
+    """Refuse a batch that mini-batches, processes and groups do not share out evenly.
+
+    Raises:
+        UserError: the numbers do not divide.
+    """
     if recipe.batch % (recipe.minibatches * processes):
         raise UserError(
             f"batch {recipe.batch} does not split into {recipe.minibatches} mini-batches "

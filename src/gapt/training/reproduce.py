@@ -8,6 +8,7 @@ ends. A folder a run, beside `evaluation`:
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -22,9 +23,9 @@ from gapt.evaluation.evaluate import evaluate
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
 from gapt.training.judge import train_contrastive, train_discriminative, train_generative
-from gapt.training.post import post_train
+from gapt.training.post import check_sizes, post_train
 from gapt.training.pretrain import train_anchor, train_policy
-from gapt.training.recipes import RECIPES, load_recipe
+from gapt.training.recipes import RECIPES, PostTrainingRecipe, load_recipe
 
 SYSTEMS = (
     "realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-following-no-adv", "gapt-dy",
@@ -126,6 +127,9 @@ def reproduce(
     """
     runs = stages(preset, out, systems, seeds, updates=updates, batch=batch)
     # What would fail in the end, after days perhaps, fails now.
+    for run in runs:
+        if isinstance(run.recipe, PostTrainingRecipe):
+            check_sizes(run.recipe, int(os.environ.get("WORLD_SIZE", "1")))
     for split, scenario in product(splits, scenarios):
         SCENARIOS[scenario].play(corpus.split(split), songs)
     for number, run in enumerate(runs, start=1):
