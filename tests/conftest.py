@@ -14,6 +14,11 @@ from gapt.weights import shipped_models
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that train come first: they are the longest, and none is to run alone at the end."""
+    items.sort(key=lambda item: "training" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory) -> Path:
     """An ONNX policy: the shipped one, or a tiny untrained one."""
