@@ -216,7 +216,7 @@ def changes(recipe):
 
 
 @pytest.mark.parametrize("objective", ["ppo", "grpo"])
-def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective):
+def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective, monkeypatch):
     # Dropout is drawn by each process for its own rows, so here there is none.
     transformer = msgspec.structs.replace(pretrained.recipe.adversary.transformer, dropout=0.0)
     recipe = msgspec.structs.replace(
@@ -228,9 +228,7 @@ def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective):
     )
     written = tmp_path / "recipe.yaml"
     written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
-    train = ["-m", "gapt", "train", "rl", "--recipe", written, "--corpus", pretrained.corpus]
-    alone_and_together(train, tmp_path)
-    one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
+    one, two = alone_and_together("rl", written, pretrained.corpus, tmp_path, monkeypatch)
     assert one.keys() == two.keys()
     for key, value in one.items():
         if not key[1].endswith("explained_variance"):  # which each process has of its own rows

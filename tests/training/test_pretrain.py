@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from gapt.cli import app
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_anchor
@@ -98,24 +99,25 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
 
 
 @pytest.mark.parametrize("stage", ["policy", "contrastive", "discriminative"])
-def test_two_processes_make_the_updates_of_one(stage, tunes, tmp_path):
+def test_two_processes_make_the_updates_of_one(stage, tunes, tmp_path, monkeypatch):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("preset: tiny\nsteps: 10\n")
-    train = ["-m", "gapt", "train", stage, "--recipe", recipe, "--corpus", tunes]
-    alone_and_together(train, tmp_path)
-    one, two = measurements(tmp_path / "one"), measurements(tmp_path / "two")
+    one, two = alone_and_together(stage, recipe, tunes, tmp_path, monkeypatch)
     assert one.keys() == two.keys()
     for key, value in one.items():
         assert two[key] == pytest.approx(value, rel=1e-3), key
 
 
-def alone_and_together(train, folder):
-    """Make a run in one process, "one", and in two, "two"; on the CPU, of which all have one."""
+def alone_and_together(stage, recipe, corpus, folder, monkeypatch):
+    """What a run logs in this process, and in two; on the CPU, of which all have one."""
+    train = ["train", stage, "--recipe", recipe, "--corpus", corpus, "--out"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    for name, launcher in (("one", []), ("two", torchrun)):
-        command = [sys.executable, *launcher, *train, "--out", folder / name]
-        subprocess.run(command, check=True, capture_output=True, timeout=180, env=environment)
+    command = [sys.executable, *torchrun, "-m", "gapt", *train, folder / "two"]
+    subprocess.run(command, check=True, capture_output=True, timeout=180, env=environment)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    app([*map(str, train), str(folder / "one")], standalone_mode=False)
+    return measurements(folder / "one"), measurements(folder / "two")
 
 
 def read(path):
