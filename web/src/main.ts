@@ -197,7 +197,7 @@ function secondsSince(when: number): number {
 
 // A page that nobody looks at keeps no computer awake; a key wakes it, too.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && !take && !replay) void synth?.sleep();
+  if (document.hidden && !take && !replay && !starting) void synth?.sleep();
   else void synth?.wake();
 });
 

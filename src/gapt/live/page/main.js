@@ -192,7 +192,7 @@ function secondsSince(when) {
 }
 // A page that nobody looks at keeps no computer awake; a key wakes it, too.
 document.addEventListener("visibilitychange", () => {
-    if (document.hidden && !take && !replay)
+    if (document.hidden && !take && !replay && !starting)
         void synth?.sleep();
     else
         void synth?.wake();
