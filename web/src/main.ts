@@ -163,10 +163,8 @@ function end(): boolean {
 
 function setPlaying(playing: boolean): void {
   controls.setPlaying(playing);
-  if (playing) {
-    pace.begin();
-    ticker.start(tick);
-  } else ticker.stop(tick);
+  if (playing) ticker.start(tick);
+  else ticker.stop(tick);
 }
 
 function toggle(): void {

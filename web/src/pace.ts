@@ -25,11 +25,6 @@ export class Pace {
     return PAUSES_MS[this.level]!;
   }
 
-  /** Ticks begin again, after a rest. */
-  begin(): void {
-    this.tickedAt = Infinity;
-  }
-
   /** @param now when a tick came, in milliseconds */
   tick(now: number): void {
     if (now - this.tickedAt > LATE_TICK_MS) this.late++;

@@ -158,10 +158,8 @@ function end() {
 }
 function setPlaying(playing) {
     controls.setPlaying(playing);
-    if (playing) {
-        pace.begin();
+    if (playing)
         ticker.start(tick);
-    }
     else
         ticker.stop(tick);
 }

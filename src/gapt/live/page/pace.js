@@ -21,10 +21,6 @@ export class Pace {
     get pause() {
         return PAUSES_MS[this.level];
     }
-    /** Ticks begin again, after a rest. */
-    begin() {
-        this.tickedAt = Infinity;
-    }
     /** @param now when a tick came, in milliseconds */
     tick(now) {
         if (now - this.tickedAt > LATE_TICK_MS)
