@@ -35,6 +35,14 @@ def policy():
     return made
 
 
+@pytest.fixture(scope="module")
+def whole(policy, tmp_path_factory):
+    """Its graph, in single precision."""
+    path = tmp_path_factory.mktemp("graph") / "whole.onnx"
+    export_onnx(policy, path, float32=True)
+    return path
+
+
 def logits_of_both(policy, path):
     """Of torch, all frames at once, and of the graph, frame by frame past its ring.
 
@@ -63,26 +71,24 @@ def assert_agree(policy, path, tolerance):
 
 
 @torch.no_grad()
-def test_logits_agree_with_torch(policy, tmp_path):
-    export_onnx(policy, tmp_path / "whole.onnx", float32=True)
-    assert_agree(policy, tmp_path / "whole.onnx", 1e-4)
+def test_logits_agree_with_torch(policy, whole, tmp_path):
+    assert_agree(policy, whole, 1e-4)
     rounded = copy.deepcopy(policy)
     for parameter in rounded.parameters():
         parameter.copy_(parameter.half())
     export_onnx(rounded, tmp_path / "half.onnx", float32=True)
     assert_agree(rounded, tmp_path / "half.onnx", 1e-4)
-    saved = (tmp_path / "whole.onnx").stat().st_size - (tmp_path / "half.onnx").stat().st_size
+    saved = whole.stat().st_size - (tmp_path / "half.onnx").stat().st_size
     assert saved > 1.8 * sum(parameter.numel() for parameter in policy.parameters())
 
 
 @torch.no_grad()
-def test_eight_bits_change_little_and_save_much(policy, tmp_path):
-    export_onnx(policy, tmp_path / "whole.onnx", float32=True)
+def test_eight_bits_change_little_and_save_much(policy, whole, tmp_path):
     export_onnx(policy, tmp_path / "int8.onnx")
     assert_agree(policy, tmp_path / "int8.onnx", 0.02)
     with pytest.raises(AssertionError):
         assert_agree(policy, tmp_path / "int8.onnx", 1e-5)
-    saved = (tmp_path / "whole.onnx").stat().st_size - (tmp_path / "int8.onnx").stat().st_size
+    saved = whole.stat().st_size - (tmp_path / "int8.onnx").stat().st_size
     matrices = [p for name, p in policy.named_parameters() if "blocks" in name and p.ndim == 2]
     assert saved > 2.5 * sum(matrix.numel() for matrix in matrices)
 
