@@ -15,8 +15,9 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that train come first: they are the longest, and none is to run alone at the end."""
-    items.sort(key=lambda item: "training" not in item.path.parts)
+    """Files that train or compile come first: none of the longest is to run alone at the end."""
+    longest = {"training", "models", "test_readme.py"}
+    items.sort(key=lambda item: longest.isdisjoint(item.path.parts))
 
 
 @pytest.fixture(scope="session")

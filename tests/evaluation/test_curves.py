@@ -30,6 +30,12 @@ def test_a_log_comes_back_as_curves(run):
     assert log["watch/harmony"][1].tolist() == [0.25, 0.5]
 
 
+@pytest.mark.parametrize("cut", ["3", "3,watch", "3,watch/harmony,"])
+def test_a_line_that_a_kill_has_cut_short_is_no_measurement(run, cut):
+    (run / "metrics.csv").write_text(LOG + cut)
+    assert read(run)["watch/harmony"][0].tolist() == [0, 2]
+
+
 def test_runs_are_drawn_side_by_side_also_of_one_name(run, tmp_path):
     others = [tmp_path / "again" / name for name in ("gapt", "mle")]
     for other in others:
@@ -42,6 +48,8 @@ def test_runs_are_drawn_side_by_side_also_of_one_name(run, tmp_path):
     for told in (f"{tmp_path.name}/gapt", "again/gapt", "again/mle", "reward, in all", "the data"):
         assert f"<!-- {told} -->" in text
     assert "discriminator" not in text
+    plot([*others, run], tmp_path / "curves.svg")
+    assert "the data" in (tmp_path / "curves.svg").read_text()
     plot(others, tmp_path / "curves.svg")
     text = (tmp_path / "curves.svg").read_text()
     assert "<!-- mle -->" in text

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from gapt.corpora.store import Song
+from gapt.corpora.store import Corpus, Song
+from gapt.errors import UserError
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Frames
 from gapt.training.batches import (
@@ -71,6 +72,12 @@ def test_corpora_come_in_their_shares_and_missing_ones_are_made_up_for():
     assert share == pytest.approx(0.75, abs=0.03)
     alone = Mixture({"low": low, "high": []}, {"low": 0.5, "high": 0.5})
     assert (MELODY.symbol(alone.draw(np.random.default_rng(0), 50, 16).melody) < 60).all()
+
+
+@pytest.mark.parametrize("mixture", [{}, {"tunes": 0.0}])
+def test_a_mixture_of_nothing_is_refused(tunes, mixture):
+    with pytest.raises(UserError, match="gives no corpus a share"):
+        Mixture.of(Corpus.load(tunes), "train", mixture)
 
 
 def test_a_seed_draws_the_same_again():

@@ -155,6 +155,23 @@ def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
         )
 
 
+@pytest.mark.parametrize("credit", ["frame", "trajectory"])
+def test_what_every_frame_earns_is_taken_off_where_frames_earn(pretrained, credit):
+    """Off a trajectory's score it would be what the critic then has to count frames for."""
+    recipe = msgspec.structs.replace(pretrained.recipe, credit=credit, rules=0.0)
+    training = PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
+    songs, noise = training._draw(0)
+    play = rollout(training.policy, *songs[:3], noise)
+    rewards, logged = training._reward(play)
+    last = torch.arange(play.real.shape[1]) == play.real.sum(1, keepdim=True) - 1
+    if credit == "trajectory":
+        assert not rewards[~last].any()
+        torch.testing.assert_close(rewards[last].mean(), logged["reward/total"])
+    else:
+        assert rewards[~last].any()
+        assert abs(rewards.sum()) < 1e-3
+
+
 def test_what_comes_after_a_trajectory_is_not_learnt_from(pretrained):
     training = PostTraining(
         pretrained.recipe, Corpus.load(pretrained.corpus), launch(pretrained.recipe)

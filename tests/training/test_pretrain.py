@@ -154,8 +154,19 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
     other = msgspec.structs.replace(RECIPE, learning_rate=1.0)
     with pytest.raises(UserError, match="was started with another recipe"):
         train_policy(other, corpus, unbroken, resume=True)
-    with pytest.raises(UserError, match="nothing to resume"):
-        train_policy(RECIPE, corpus, tmp_path / "none", resume=True)
+    (tmp_path / "best.safetensors").write_bytes((unbroken / "best.safetensors").read_bytes())
+    with pytest.raises(UserError, match="holds weights, but no run"):
+        train_policy(RECIPE, corpus, tmp_path, resume=True)
+
+
+def test_what_was_cut_off_before_its_first_checkpoint_begins_anew(
+    unbroken, tunes, tmp_path, capsys
+):
+    (tmp_path / "config.yaml").write_text((unbroken / "config.yaml").read_text())
+    (tmp_path / "metrics.csv").write_text("step,name,value\n10,train/chord_nll,9.0\n")
+    train_policy(RECIPE, Corpus.load(tunes), tmp_path, resume=True)
+    assert "starting at update 0" in capsys.readouterr().out
+    assert measurements(tmp_path) == measurements(unbroken)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(

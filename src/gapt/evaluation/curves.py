@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle
@@ -16,6 +15,7 @@ from matplotlib.lines import Line2D
 from gapt.errors import UserError
 from gapt.evaluation.plots import COLOURS, clean
 from gapt.files import replacing
+from gapt.training.run import read_log
 
 _COLUMNS = 3
 
@@ -103,9 +103,8 @@ def read(run: Path) -> Log:
     if not path.is_file():
         raise UserError(f"{run} holds no run: there is no {path.name} in it")
     points: dict[str, list[tuple[float, float]]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            points.setdefault(row["name"], []).append((float(row["step"]), float(row["value"])))
+    for step, name, value in read_log(path):
+        points.setdefault(name, []).append((step, value))
     return {name: (np.array(p)[:, 0], np.array(p)[:, 1]) for name, p in points.items()}
 
 
@@ -117,8 +116,10 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
 
 def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     """One panel for each of `panels`, titles and the names of measurements."""
-    first = next(iter(logs.values()))
     coloured = _coloured(logs)
+    data: dict[str, float] = {}  # of the first run that has logged it
+    for log in logs.values():
+        data = {name: values[-1] for name, (_, values) in log.items()} | data
     lines = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(11, 2.1 * lines + 0.5), layout="constrained")
     grid = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
@@ -131,15 +132,15 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
                 _, colour = coloured[run]
                 _curve(axes, *log[names[0]], colour=colour, summed=names[0].endswith("/learns"))
         for name in names[1:]:
-            if name in first:
-                axes.axhline(first[name][1][-1], color="black", lw=1, ls=":")
+            if name in data:
+                axes.axhline(data[name], color="black", lw=1, ls=":")
     for axes in grid[len(panels) :]:
         axes.remove()
     handles = [
         Line2D([], [], color=colour, label=system)
         for system, colour in dict.fromkeys(coloured.values())
     ]
-    if any(name in first for names in panels.values() for name in names[1:]):
+    if any(name in data for names in panels.values() for name in names[1:]):
         handles.append(Line2D([], [], color="black", ls=":", label="the data"))
     figure.legend(handles=handles, loc="outside upper left", ncols=6, frameon=False)
     return figure

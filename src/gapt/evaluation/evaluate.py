@@ -62,20 +62,22 @@ def evaluate(
 ) -> None:
     """Simulate live play of `systems` over held-out melodies, and write what comes of it to `out`.
 
-    The songs' own chords and the anchor stand beside them, and what someone would play who needs a
-    beat to know each of those chords, and foresees none: the same, a beat late. In a scenario every
-    system hears the same songs. A row's `mean` and `std` are over a system's runs and the seeds of
-    the sampling. `low` and `high` are as far from the mean as the middle 95 % of a bootstrap over
-    songs reach from their own mean: for a bootstrap leaves songs out, and so lowers counts and
-    entropies by itself.
+    Each table also has the songs' own chords (`ground-truth`), the same one beat late (`late`), and
+    the offline anchor. In a scenario every system hears the same songs. A row's `mean` and `std`
+    are over a system's runs and the seeds of the sampling. `low` and `high` come from a bootstrap
+    over the songs of the first play, shifted to the mean, because a bootstrap leaves songs out and
+    so lowers counts and entropies by itself.
 
     Args:
         systems: policies by the names to give them: runs, checkpoints, or names of shipped models;
             several are runs of one system, say with other seeds.
-        anchor: the offline anchor, likewise.
+        corpus: a prepared one.
+        out: a folder, made if it is not there.
+        anchor: a run, a checkpoint, or the shipped one's name.
         judges: the folder of the judge that measures diversity.
         splits, scenarios: of the corpus; of `SCENARIOS`.
         songs: of a split, at most.
+        seeds, temperature: of the sampling; from 0, and above 0.
         melodist: the policy that improvises the melodies of a duet: the melody agent, say.
         audio: how many examples of each system to render as sound.
 

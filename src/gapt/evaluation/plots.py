@@ -19,7 +19,7 @@ from gapt.music.frames import FRAMES_PER_BEAT
 
 # Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # not as many as colours, so pairs come late again
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours: pairs repeat late
 _WIDTH = 9.0  # inches
 LONGEST = 32  # frames; chords of two bars or more are counted together
 
@@ -44,14 +44,14 @@ def styles(systems: Sequence[str]) -> dict[str, Style]:
 def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str, Style]) -> Figure:
     """Harmony against diversity, with 95 % intervals over songs, and the Pareto front.
 
-    Below the front a system that plays live has as much of both or more.
+    For every point of the shaded area some live system has at least as much of both.
 
     Args:
         points: by system, its rows of harmony and of diversity.
         styles: by system.
     """
     figure, axes = _figure(5.2)
-    # Who never plays has no harmony.
+    # A system that is always silent has no harmony.
     shown = {name: rows for name, rows in points.items() if rows[0]["mean"] is not None}
     for name, (harmony, diversity) in shown.items():
         colour, marker = styles[name]

@@ -66,6 +66,6 @@ class Anchor(nn.Module):
     def decide(
         self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory
     ) -> Tensor:
-        """One frame's logits [B, actions]; see `gapt.models.policy.Policy.decide`."""
+        """One frame's masked logits, float32 [B, actions]; as those of `Policy.decide`."""
         hidden = self.transformer.step(sight + self.own_embedding(own), position, memory)
         return self.head(hidden, own)

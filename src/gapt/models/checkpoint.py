@@ -111,7 +111,9 @@ def load_model(path: Path, name: str, build: Callable[[Any], M], config: type) -
     try:
         model = build(msgspec.convert(header.config, config))
         model.load_state_dict({key: tensors[key].float() for key in model.state_dict()})
-    except (msgspec.ValidationError, KeyError, RuntimeError) as error:
+    except KeyError as error:
+        raise UserError(f"{path} has no tensor {error}: another version of gapt made it") from None
+    except (msgspec.ValidationError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this version of gapt ({error})") from None
     return model.eval()
 

@@ -136,9 +136,8 @@ class DiscriminativeJudge(nn.Module):
 class GenerativeJudge(nn.Module):
     """Which notes the chords let one expect: an encoder of the chords, and twelve pitch classes.
 
-    Its score is the mean over frames of P(note | chords), in units of chance. Other chords of the
-    right key, and a note more in every chord, please judges who ask whether a pair is real; here
-    they do not pay, for what is expected of more notes is expected less of each.
+    Its score is the mean over frames of P(note | chords), in units of chance. Merely being in key,
+    or dense, does not raise it: probability that is spread over more notes is lower for each.
     """
 
     kind = "generative"

@@ -100,7 +100,16 @@ class Policy(nn.Module):
     def decide(
         self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory
     ) -> Tensor:
-        """`step` for one part alone, the other given as one frame [B, dim] of its sight."""
+        """`step` for one part alone.
+
+        Args:
+            part: the one to decide.
+            sight: float [B, dim], one frame of what `sight` returned.
+            own, position: int64 [B], and `memory`: as in `step`.
+
+        Returns:
+            Its masked logits, float32 [B, actions].
+        """
         if part == MELODY:
             x = sight + self.melody_embedding(own)
             return self.melody_head(self.transformer.step(x, position, memory), own)

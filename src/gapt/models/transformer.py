@@ -35,8 +35,9 @@ class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     Attributes:
         dim: width; `heads` divides it.
-        reach: how many frames, itself included, a frame attends to. Causal models only. Being
-            shorter than the training windows it is learnt, so that beyond them nothing is new.
+        dropout: of the input, and of what each layer adds to the residual stream.
+        reach: how many frames a frame attends to, itself included (causal models only). It is
+            shorter than the training windows, so a longer session presents nothing new.
     """
 
     dim: Count
@@ -76,10 +77,10 @@ class Cache(NamedTuple):
 
     @staticmethod
     def empty(config: TransformerConfig, batch: int, like: Tensor) -> Cache:
-        """A cache with nothing in it, of the device of `like`, and of the type to multiply in."""
+        """An empty cache on the device of `like`, in autocast's type if autocast is on."""
         size, kind = config.dim // config.heads, like.device.type
         shape = (config.layers, batch, config.heads, config.reach, size)
-        # What is kept in another type than autocast's, it would convert anew in every frame.
+        # Otherwise autocast would convert the whole cache in every frame.
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
         return Cache(like.new_zeros(shape, dtype=dtype), like.new_zeros(shape, dtype=dtype))
 
@@ -126,7 +127,7 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """Rotate x [..., D] by rotations [..., 2, D] that broadcast against it; in float32."""
     cos, sin = rotation.unbind(-2)
     first, second = x.chunk(2, dim=-1)
-    # In as few passes as can be: they take longer than the products beside them.
+    # In as few passes over memory as possible: they take longer than the arithmetic.
     return (x * cos + torch.cat([second, first], dim=-1) * sin).to(x.dtype)
 
 
@@ -217,6 +218,9 @@ class Transformer(nn.Module):
             x: float [B, T, dim].
             padding: bool [B, T], True where a frame is real. Only bidirectional models need it:
                 padding comes last, where a causal model's real frames cannot see it.
+
+        Returns:
+            float [B, T, dim].
         """
         frames = x.shape[1]
         positions = torch.arange(frames, device=x.device)
@@ -254,10 +258,10 @@ class Transformer(nn.Module):
 def compile_blocks(network: nn.Module) -> None:
     """Have all blocks of a network compiled when they are first run, in place; steps stay as is.
 
-    A block at a time, and not a whole Transformer: those of a network are alike, so one is compiled
-    for all of them, in seconds.
+    Blocks of one network have the same shapes, so compiling one serves all, in seconds; a whole
+    Transformer takes minutes.
     """
-    # One for each kind of batch, mask and mode: more than torch keeps if not told to.
+    # One version for each kind of batch, mask and mode: more than torch keeps by default.
     torch._dynamo.config.cache_size_limit = 64
     for block in network.modules():
         if isinstance(block, Block):

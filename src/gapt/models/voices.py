@@ -16,7 +16,7 @@ _FACETS = 2
 """In how many ways a kind of symbol weighs its pitch classes."""
 _ARTICULATIONS = 4
 _PLACES = 48
-"""Frames after which bars of 4/4 (16) and of 3/4 (12) begin together again."""
+"""Frames after which 4/4 bars (16) and 3/4 bars (12) coincide again."""
 
 
 class SymbolTable(nn.Module):

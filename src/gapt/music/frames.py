@@ -3,8 +3,8 @@
 A *state* says what a player does during a frame: silence, ON(symbol) in the first frame of a note
 or chord, HOLD(symbol) in those after it. An *action* is what a model chooses: silence, HOLD
 whatever sounds, or ON(symbol). Only HOLD can be wrong, and only while nothing sounds, so masking
-that one action makes every sequence valid (method section 1; ReaLchords, arXiv 2506.14723,
-section 3, encodes the same states as tokens).
+that one action makes every sequence valid (ReaLchords, arXiv 2506.14723, section 3, encodes the
+same states as tokens).
 
 Knows nothing of models. `Voice` works alike on NumPy arrays and torch tensors.
 """

@@ -26,6 +26,8 @@ from gapt.music.frames import (
     transpose_chords,
 )
 
+_OTHER_KEYS = [semitones for semitones in range(-5, MAX_TRANSPOSITION + 1) if semitones]
+
 
 class Batch(NamedTuple):
     """Windows of lead sheets, padded at the end.
@@ -82,7 +84,7 @@ def with_wrong_past(batch: Batch, share: float, rng: np.random.Generator) -> Bat
         onsets = np.flatnonzero(CHORDS.is_on(chords[row]) & real[row])[1:]
         if len(onsets):
             first = rng.choice(onsets)
-            semitones = rng.choice([k for k in range(-5, MAX_TRANSPOSITION + 1) if k])
+            semitones = rng.choice(_OTHER_KEYS)
             chords[row, :first] = transpose_chords(chords[row, :first], semitones)
             real[row, :first] = False
     return Batch(batch.melody, chords, real)
@@ -91,7 +93,7 @@ def with_wrong_past(batch: Batch, share: float, rng: np.random.Generator) -> Bat
 def with_jumps(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
     """Let some rows go on in another key from a random beat on, both parts alike."""
     rows, frames = batch.real.shape
-    semitones = rng.choice([k for k in range(-5, MAX_TRANSPOSITION + 1) if k], rows)
+    semitones = rng.choice(_OTHER_KEYS, rows)
     moved = transpose(batch, semitones * (rng.random(rows) < share))
     beats = np.maximum(batch.real.sum(1) // FRAMES_PER_BEAT, 2)
     after = np.arange(frames) >= FRAMES_PER_BEAT * rng.integers(1, beats)[:, None]
@@ -120,10 +122,16 @@ class Mixture:
         Raises:
             UserError: none of the corpora with a share has songs there.
         """
+        wanted = [name for name, share in shares.items() if share]
+        if not wanted:
+            raise UserError(
+                "the recipe's 'mixture' gives no corpus a share; say, for example, "
+                "mixture: {tunes: 1}"
+            )
         corpora = {
-            name: corpus.select(split, [name]) or corpus.select("ood", [name]) for name in shares
+            name: corpus.select(split, [name]) or corpus.select("ood", [name]) for name in wanted
         }
-        if not any(share for name, share in shares.items() if corpora[name]):
+        if not any(corpora.values()):
             found = ", ".join(sorted({song.corpus for song in corpus.select(split)})) or "nothing"
             raise UserError(
                 f"this corpus folder has no {' and no '.join(corpora)} to train on, but {found}; "
@@ -131,7 +139,7 @@ class Mixture:
             )
         for name in (name for name, songs in corpora.items() if not songs):
             print(f"no {name} in this corpus folder: the other corpora take its share")
-        return Mixture(corpora, shares)
+        return Mixture(corpora, {name: shares[name] for name in wanted})
 
     def draw_whole(self, rng: np.random.Generator, size: int, frames: int) -> Batch:
         """Like `draw`, but every window is full, and no song is drawn twice while others are left.
@@ -159,7 +167,10 @@ class Mixture:
         return transpose(stack(songs, starts, frames), semitones)
 
     def draw(self, rng: np.random.Generator, size: int, frames: int) -> Batch:
-        """`size` random windows: a corpus by its share, a song, a bar to begin at, a key."""
+        """`size` random windows of `frames` frames, padded where a song is shorter.
+
+        Each from a corpus drawn by its share, a song of it, a bar to begin at, and a key.
+        """
         songs, starts = [], []
         for corpus in rng.choice(len(self._corpora), size=size, p=self._shares):
             song = self._corpora[corpus][rng.integers(len(self._corpora[corpus]))]
@@ -200,6 +211,11 @@ def spread(songs: list[Song], count: int) -> list[Song]:
 
 def held_out(corpus: Corpus, corpora: Collection[str], count: int) -> list[Song]:
     """The songs that a training run is validated on.
+
+    Args:
+        corpus: a prepared one.
+        corpora: whose songs, by the corpora's names.
+        count: songs, at most.
 
     Raises:
         UserError: there are none.

@@ -12,8 +12,8 @@ import torch
 class Stopwatch:
     """Adds up seconds under names.
 
-    A GPU works behind the program's back, and is not to be waited for while it does: it marks the
-    times itself, in passing, and `settle` reads them.
+    CUDA kernels run asynchronously, and waiting for them would slow training: so events record the
+    times, and `settle` reads them.
 
     Attributes:
         seconds: so far, by name.
@@ -26,7 +26,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Time what is inside; on a GPU, until what is asked of it there is done."""
+        """Time what is inside; on a GPU, until the kernels that it launches have ended."""
         if self._device.type == "cuda":
             begin, end = _event(), _event()
             begin.record()
@@ -39,10 +39,10 @@ class Stopwatch:
             self._add(name, time.perf_counter() - began)
 
     def settle(self) -> None:
-        """Wait for the GPU, and add up what it was timed at."""
+        """Wait for the GPU, and add up what the events have recorded."""
         for name, begin, end in self._laps:
             end.synchronize()
-            self._add(name, begin.elapsed_time(end) / 1000)  # it tells milliseconds
+            self._add(name, begin.elapsed_time(end) / 1000)  # it is in milliseconds
         self._laps.clear()
 
     def _add(self, name: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Stage 3: the coherence reward models (method section 2.3).
+"""Stage 3: the coherence reward models (ReaLchords, arXiv 2506.14723, section 4.3).
 
 The contrastive judge learns to find each melody's chords among those of the batch, and each chords'
 melody; the discriminative judge to tell, frame by frame, a song's own chords from others; the
@@ -104,9 +104,9 @@ class DiscriminativeTask(_JudgeTask):
 
     Half the windows are all true, or all another song's, as published. The others change between
     the two every so often, so that it is learnt which chords are wrong, and not only whether most
-    are: a policy that is mostly right can then still be told what is not. Spoilt is the song's own
-    at another time; for a rhythm judge also struck too often, which no song is, and policies are,
-    with every note at the worst.
+    are: a policy that is mostly right can then still be told what is not. Spoilt chords are the
+    song's own, shifted in time; for a rhythm judge half of them are instead struck again while they
+    sound, at random or with every note.
     """
 
     name = "discriminative"
@@ -185,15 +185,16 @@ def _sounding(chords: Tensor) -> Tensor:
 
 
 class GenerativeTask(_JudgeTask):
-    """The pitch class of the melody's note, in every frame that has one, from all of the chords.
-
-    Raises:
-        UserError: the recipe asks for rhythm only, of which a judge of pitches hears nothing.
-    """
+    """The pitch class of the melody's note, in every frame that has one, from all of the chords."""
 
     name = "generative"
 
     def __init__(self, recipe: JudgeRecipe, corpus: Corpus) -> None:
+        """See `_JudgeTask`.
+
+        Raises:
+            UserError: the recipe asks for rhythm only, of which a judge of pitches hears nothing.
+        """
         super().__init__(recipe, corpus)
         if recipe.rhythm:
             raise UserError("a generative judge expects notes: its recipe cannot say rhythm: true")

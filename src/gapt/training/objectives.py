@@ -1,8 +1,8 @@
 """The arithmetic of post-training: advantages, the clipped objective, divergence, entropy.
 
 Pure functions of tensors, each a few lines, each tested against numbers worked out by hand. In
-shapes, B are trajectories, T decisions in time. What is after a trajectory's end is weighed 0, not
-cut out: how much there is of it, a GPU would have to be asked, and waited for.
+shapes, B are trajectories, T decisions in time. Frames after a trajectory's end get weight 0
+instead of being cut out: indexing by a mask would make the CPU wait for the GPU.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple
     rewards, values = rewards * real, values * real
     later = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
     surprise = rewards + later - values
-    # As one product, not frame by frame: a GPU has the sum sooner than 256 requests for its terms.
+    # One matrix product instead of a loop over frames: 256 small kernels take a GPU longer.
     now = torch.arange(rewards.shape[1], device=rewards.device)
     ahead = now[:, None] - now  # of frame t, the surprise k - t frames ahead counts decay^(k - t)
     advantages = surprise @ (decay ** ahead.clamp(min=0) * (ahead >= 0)).to(surprise.dtype)

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import lightning_fabric
 import msgspec
@@ -78,7 +79,6 @@ class PostTraining:
         check_sizes(recipe, fabric.world_size)
         device = fabric.device
         self.part = PARTS[recipe.part]
-        by_frame = recipe.credit == "frame"
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
         self.policy = load_policy(Path(recipe.start))
         self.anchor = load_anchor(Path(recipe.anchor)).to(device)
@@ -89,7 +89,36 @@ class PostTraining:
             )
         judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
         self.judges = {name: judge.to(device) for name, judge in judges.items()}
-        self.rewards: list[Reward] = [
+        self.learners = self._learners().to(device)
+        self.rewards = self._rewards()
+        self.optimizer = self._optimizer()
+        if recipe.compile and device.type == "cuda":
+            if not find_spec("triton"):
+                raise UserError(
+                    "compile: true needs Triton, which is not there; say compile: false"
+                )
+            for network in (self.learners, self.anchor, *self.judges.values()):
+                compile_blocks(network)
+        self.realism: list[float] = []
+        self.clock = Stopwatch(device)
+        self.step = 0
+
+    def _learners(self) -> nn.ModuleDict:
+        recipe = self.recipe
+        torch.manual_seed(recipe.seed)
+        learners = nn.ModuleDict({"policy": self.policy})
+        if recipe.objective == "ppo":
+            critic = ForesightedCritic(self.anchor) if recipe.foresight else Critic(self.policy)
+            learners["critic"] = critic.eval()
+        if adversary := recipe.adversary:
+            learners["discriminator"] = Discriminator(
+                adversary.transformer, part=self.part, hears_both=adversary.hears_both
+            )
+        return learners
+
+    def _rewards(self) -> list[Reward]:
+        recipe, by_frame = self.recipe, self.recipe.credit == "frame"
+        rewards: list[Reward] = [
             Coherence(
                 self.judges,
                 recipe.ensemble,
@@ -100,46 +129,27 @@ class PostTraining:
             ),
             Rules(recipe.rules, part=self.part, gaps=recipe.gaps, repeats=recipe.repeats),
         ]
+        if recipe.adversary:
+            discriminator = cast(Discriminator, self.learners["discriminator"])
+            rewards.append(Adversarial(discriminator, recipe.adversary.weight, by_frame=by_frame))
+        return rewards
 
-        torch.manual_seed(recipe.seed)
-        self.learners = nn.ModuleDict({"policy": self.policy})
-        rates = {"policy": recipe.learning_rate}
-        if recipe.objective == "ppo":
-            critic = ForesightedCritic(self.anchor) if recipe.foresight else Critic(self.policy)
-            self.learners["critic"] = critic.eval()
-            rates["critic"] = recipe.critic_learning_rate
-        self.realism: list[float] = []
-        if adversary := recipe.adversary:
-            discriminator = Discriminator(
-                adversary.transformer, part=self.part, hears_both=adversary.hears_both
-            )
-            self.learners["discriminator"] = discriminator
-            rates["discriminator"] = adversary.learning_rate
-            self.rewards.append(Adversarial(discriminator, adversary.weight, by_frame=by_frame))
-        # One optimiser holds them all: it leaves alone what has no gradient.
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """One for all learners, each at its own rate; it leaves alone what has no gradient."""
+        recipe = self.recipe
+        rates = {"policy": recipe.learning_rate, "critic": recipe.critic_learning_rate}
+        if recipe.adversary:
+            rates["discriminator"] = recipe.adversary.learning_rate
         groups = [
-            {"params": list(self.learners[name].parameters()), "peak": rate, "lr": rate}
-            for name, rate in rates.items()
+            {"params": list(learner.parameters()), "peak": rates[name], "lr": rates[name]}
+            for name, learner in self.learners.items()
         ]
-        self.optimizer = torch.optim.AdamW(
-            groups, betas=recipe.betas, weight_decay=recipe.weight_decay
-        )
-        self.learners.to(device)
-        if recipe.compile and device.type == "cuda":
-            if not find_spec("triton"):
-                raise UserError(
-                    "compile: true needs Triton, which is not there; say compile: false"
-                )
-            for network in (self.learners, self.anchor, *self.judges.values()):
-                compile_blocks(network)
-        self.clock = Stopwatch(device)
-        self.step = 0
+        return torch.optim.AdamW(groups, betas=recipe.betas, weight_decay=recipe.weight_decay)
 
     def update(self, step: int) -> dict[str, float]:
         """Make one update, numbered from 0; returns what to log.
 
-        Until its end hardly anything is asked of a GPU that would have to be waited for: so there
-        is always something for it to do.
+        Hardly anything is read back from a GPU until the end, so that its queue never runs dry.
 
         Raises:
             UserError: a loss is no longer a number.
@@ -165,7 +175,7 @@ class PostTraining:
             given = None if advantages is None else advantages[rows]
             for name, value in self._learn(some, rewards[rows], given).items():
                 logged[name] = logged.get(name, 0.0) + value / self.recipe.minibatches
-        # Last, for a schedule goes by what was earned, which a GPU has to be waited for to tell.
+        # Last: the schedule goes by what was earned, which has to be read back from the GPU.
         if self.recipe.adversary:
             self.realism.append(self._mean(logged[REALISM]).item())
             with self.clock("discriminator"):
@@ -180,7 +190,7 @@ class PostTraining:
                     f"{name} is {value:.3g} at update {step}. The last checkpoint is from before "
                     "and is kept; a lower learning_rate usually helps"
                 )
-        return {**values, "learning_rate": learning_rate(self.recipe, step)}
+        return {**values, "learning_rate": self.optimizer.param_groups[0]["lr"]}
 
     def _draw(self, step: int) -> tuple[Rollout, Tensor]:
         """This process' share of the update's songs, and of its chance.
@@ -221,8 +231,10 @@ class PostTraining:
             logged[f"reward/{reward.name}"] = whole.sum(1).mean()
             total += whole
         logged["reward/total"] = total.sum(1).mean()
-        # How long an episode is, is the melody's affair: so a reward that every frame gets teaches
-        # nothing, and without it the critic need not count the frames that are left.
+        if self.recipe.credit == "trajectory":
+            return total * play.real, logged
+        # An episode's length is the melody's affair, so a reward that every frame gets teaches
+        # nothing; and without it the critic need not count the frames that are left.
         count = self._total(play.real.sum().float())
         return (total - self._total(total.sum()) / count) * play.real, logged
 
@@ -392,7 +404,7 @@ def post_train(
     watch = Watch(recipe, corpus, training.judges)
     header = Header(model="post-training", config=msgspec.to_builtins(training.policy.config))
     policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
-    start = run.restore(header, training.learners, training.optimizer) if resume else 0
+    start = run.restore(header, training.learners, training.optimizer)
     # One an update; what a killed run has logged after its checkpoint is not for any process.
     training.realism = run.series(REALISM)[:start]
     alarmed = False
@@ -412,8 +424,10 @@ def post_train(
                 at = msgspec.structs.replace(header, step=done)
                 run.save(at, training.learners, training.optimizer)
                 progress.update(bar, note=watch.note(seen))
-                alarm = watch.alarm(run.series("reward/coherence"), seen)
-                if alarm and not alarmed:
-                    progress.console.print(f"update {done}: {alarm}")
-                alarmed = alarm is not None
+                if fabric.is_global_zero:
+                    alarm = watch.alarm(run.series("reward/coherence"), seen)
+                    if alarm and not alarmed:
+                        progress.console.print(f"update {done}: {alarm}")
+                    alarmed = alarm is not None
             progress.update(bar, completed=done)
+    fabric.barrier()  # the next stage reads what the first process has just written

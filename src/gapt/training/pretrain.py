@@ -1,8 +1,9 @@
 """Stages 1 and 2: the online policy and the offline anchor, by maximum likelihood.
 
-Method sections 2.1 and 2.2. Both learn from the same windows; they differ in what they see of the
-melody, and in that the policy also learns to expect it. Both may then learn from a past that they
-have played themselves (`corrections`), which is ours.
+Wu et al. (arXiv 2511.17879, section 4) and ReaLchords (arXiv 2506.14723, section 4). Both learn
+from the same windows; they differ in what they see of the melody, and in that the policy also
+learns to expect it. Both may then learn from a past that they have played themselves
+(`corrections`), which is ours.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
-from gapt.models.anchor import Anchor, AnchorConfig
+from gapt.models.anchor import PARTS, Anchor, AnchorConfig
 from gapt.models.checkpoint import load_anchor, load_policy
 from gapt.models.policy import Policy, shift
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
@@ -105,6 +106,12 @@ class LikelihoodTask(Task):
         self, recipe: LikelihoodRecipe, corpus: Corpus, build: Callable[[Any], Policy | Anchor],
         load: Callable[[Path], Policy | Anchor],
     ) -> None:  # fmt: skip
+        """Build the model, or load the one that the recipe starts from.
+
+        Raises:
+            UserError: what it starts from has other sizes, or there are no songs to learn from or
+                to validate on.
+        """
         self.recipe = recipe
         name = "chord_nll" if self.part == CHORDS else "melody_nll"
         self.chosen_by = f"own_{name}" if recipe.own_past else name
@@ -187,7 +194,7 @@ class AnchorTask(LikelihoodTask):
 
     def __init__(self, recipe: AnchorRecipe, corpus: Corpus) -> None:
         self.config = AnchorConfig(transformer=recipe.transformer, part=recipe.part)
-        self.part = CHORDS if recipe.part == "chords" else MELODY
+        self.part = PARTS[recipe.part]
         super().__init__(recipe, corpus, Anchor, load_anchor)
 
 

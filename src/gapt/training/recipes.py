@@ -22,10 +22,11 @@ from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.models.transformer import Count, TransformerConfig
 from gapt.training.schedule import TwoPhase
 
-Whole = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-Weight = Annotated[float, Meta(ge=0)]
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # of a seed torch takes no more
+Positive = Annotated[float, Meta(gt=0, le=1e6)]  # infinity is no weight
+Weight = Annotated[float, Meta(ge=0, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Beta = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,13 +34,14 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         steps: optimiser updates; of the policy, in reinforcement learning.
-        batch: windows per update, over all processes together.
+        batch: windows per update, over all processes together; a discriminative judge sees each
+            twice.
         mixture: share of a batch that each corpus provides; corpora that are not there are left
             out and the rest scaled up.
         learning_rate: peak; reached linearly over `warmup` steps, then a cosine down to
             `final_learning_rate` of it.
-        precision: of Lightning Fabric, e.g. "bf16-mixed" or "32-true"; None: the one that the
-            device is fast in, which the run's `config.yaml` then names.
+        precision: as Lightning Fabric names it; None: the one that the device is fast in, which the
+            run's `config.yaml` then names.
         validate_every: steps between validations, and between checkpoints.
         validation_songs: how many songs of the valid split, at most.
     """
@@ -52,10 +54,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     warmup: Whole = 100
     final_learning_rate: Share = 0.1
-    betas: tuple[Share, Share] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     weight_decay: Weight = 0.01
     gradient_norm: Positive = 1.0
-    precision: str | None = None
+    precision: Literal["bf16-mixed", "32-true"] | None = None
     validate_every: Count = 100
     validation_songs: Count = 256
     seed: Whole = 0
@@ -95,7 +97,7 @@ class AnchorRecipe(LikelihoodRecipe, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A coherence reward model (the same, and ReaLchords, arXiv 2506.14723, section 4.3).
+    """A coherence reward model (Wu et al., arXiv 2511.17879; arXiv 2506.14723, section 4.3).
 
     Attributes:
         rhythm: see onsets, holds and silence only.
@@ -104,7 +106,9 @@ class JudgeRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fi
     """
 
     rhythm: bool = False
-    lengths: tuple[Count, ...] = (64, 96, 128, 192, 256)
+    lengths: Annotated[tuple[Annotated[int, Meta(ge=2)], ...], Meta(min_length=1)] = (
+        64, 96, 128, 192, 256
+    )  # fmt: skip
 
 
 class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,7 +176,7 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
         foresight: whether the critic knows all of the other part, as the anchor does, from whose
             weights it then starts (`gapt.models.critic`).
         head_start: updates in which the critic and the discriminator learn, and the policy not yet:
-            what they say before they know anything would only spoil it.
+            what they say before they know anything would only spoil it. Warm-up passes meanwhile.
         diversity_alarm: when coherence has risen and the Vendi score is below this share of the
             data's, the run says that the rewards are being hacked.
         compile: whether a GPU runs the networks compiled (`torch.compile`): sooner, but the first
@@ -259,8 +263,8 @@ CONTRASTIVE_RECIPES = {
     "small": JudgeRecipe(
         transformer=JUDGE_PRESETS["small"], steps=600, batch=96, learning_rate=1e-3
     ),
-    "paper": JudgeRecipe(
-        transformer=JUDGE_PRESETS["paper"], steps=8000, batch=196, learning_rate=1e-4
+    "paper": JudgeRecipe(  # published: 196, which 8 GPUs cannot share
+        transformer=JUDGE_PRESETS["paper"], steps=8000, batch=192, learning_rate=1e-4
     ),
 }
 

@@ -9,7 +9,6 @@ ends. A folder a run, beside `evaluation`:
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -22,10 +21,13 @@ from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
+from gapt.training.batches import Mixture, held_out
 from gapt.training.judge import train_contrastive, train_discriminative, train_generative
 from gapt.training.post import check_sizes, post_train
 from gapt.training.pretrain import train_anchor, train_policy
 from gapt.training.recipes import RECIPES, PostTrainingRecipe, load_recipe
+from gapt.training.run import LAST, check_folder
+from gapt.training.supervised import check_batch
 
 SYSTEMS = (
     "realchords", "gapt-no-adv", "gapt", "gapt-following", "gapt-following-no-adv", "gapt-dy",
@@ -127,19 +129,27 @@ def reproduce(
     """
     runs = stages(preset, out, systems, seeds, updates=updates, batch=batch)
     # What would fail in the end, after days perhaps, fails now.
+    processes, first = int(os.environ.get("WORLD_SIZE", "1")), os.environ.get("RANK", "0") == "0"
     for run in runs:
+        check_folder(out / run.name, run.recipe)
         if isinstance(run.recipe, PostTrainingRecipe):
-            check_sizes(run.recipe, int(os.environ.get("WORLD_SIZE", "1")))
+            check_sizes(run.recipe, processes)
+        else:
+            check_batch(run.recipe, processes)
+    mixtures = {frozenset(run.recipe.mixture.items()): run.recipe.mixture for run in runs}
+    for mixture in mixtures.values():
+        Mixture.of(corpus, "train", mixture)
+        held_out(corpus, mixture, 1)
     for split, scenario in product(splits, scenarios):
         SCENARIOS[scenario].play(corpus.split(split), songs)
     for number, run in enumerate(runs, start=1):
-        folder = out / run.name
-        done = steps_done(folder)
-        print(f"{number}/{len(runs)} {run.name}: {done} of {run.recipe.steps} updates made")
-        if done == 0 and folder.exists():
-            shutil.rmtree(folder)  # cut off before its first checkpoint
+        done = steps_done(out / run.name)
+        if first:
+            print(f"{number}/{len(runs)} {run.name}: {done} of {run.recipe.steps} updates made")
         if done < run.recipe.steps:
-            run.train(run.recipe, corpus, folder, resume=done > 0)
+            run.train(run.recipe, corpus, out / run.name, resume=done > 0)
+    if not first:
+        return
     players: dict[str, list[Path]] = {
         name: [out / name] for name in ("mle", "recover") if (out / name).exists()
     }
@@ -160,5 +170,5 @@ def reproduce(
 
 def steps_done(folder: Path) -> int:
     """How many updates a run's last checkpoint has seen; 0 without one."""
-    last = folder / "last.safetensors"
+    last = folder / LAST
     return load(last)[0].step if last.exists() else 0

@@ -1,4 +1,4 @@
-"""What a rollout earns: coherence with the melody, rules, and realism (method section 2.4).
+"""What a rollout earns: coherence, rules, and realism (Wu et al., arXiv 2511.17879, section 4).
 
 Each reward is a small object with a name and a weight. It gives float [B, T], placed where it was
 earned, and the sum over a row is what the papers call the reward of a trajectory. Rows of a batch
@@ -53,10 +53,10 @@ class Coherence(Reward):
     frames can be told by frame (`gapt.models.judges`), with the same sum; so the advantage of a
     chord need not wait 200 frames. That is ours.
 
-    Contrast, ours too: chords in the right key, and dense ones, suit a melody at any time. So of
-    what a discriminative judge says of a part, a share is taken off of what it says, on average, of
-    the same part against the other part of other bars; of what a generative judge says, a share of
-    what it says of the same note at other times. What is left is paid for following.
+    Contrast, ours too: chords in the right key, and dense ones, suit a melody at any time. So from
+    what a discriminative judge says of a part, a share is subtracted of what it says, on average,
+    of the same part against other bars of the other part; from what a generative judge says, a
+    share of what it says of the same note at other times. What is left pays for following.
     """
 
     name = "coherence"
@@ -132,9 +132,9 @@ class Adversarial(Reward):
 
 
 class Rules(Reward):
-    """Penalties for what the judges do not see (the same, appendix).
+    """Penalties for what the judges do not see (Wu et al., arXiv 2511.17879, appendix).
 
-    For a melody, which may rest and repeat notes as it likes, only the last one.
+    A melody may rest and repeat notes as it likes, so only `invalid` applies to it.
 
     silence: -0.1 in every frame without a chord, if those are more than `gaps` of the trajectory's
         frames (4 % as published); the first 8 frames are exempt. The papers count only frames in

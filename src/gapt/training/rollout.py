@@ -170,9 +170,9 @@ def duet(
 
 
 def _filled(frame: int) -> int:
-    """Slots of a cache that have been written once `frame` is, up to the next multiple of `_CHUNK`.
+    """How many slots of a cache to read at `frame`: those written, rounded up to `_CHUNK`.
 
-    If there are so many.
+    Slicing caps it at the cache's size.
     """
     return (frame // _CHUNK + 1) * _CHUNK
 

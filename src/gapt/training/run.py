@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -26,6 +27,56 @@ from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.checkpoint import OPTIMIZER, Header, load, save
 
+CONFIG, BEST, LAST = "config.yaml", "best.safetensors", "last.safetensors"
+_COLUMNS = ("step", "name", "value")
+
+
+def check_folder(folder: Path, recipe: msgspec.Struct) -> None:
+    """Refuse a folder that holds anything but a run of this recipe.
+
+    A recipe that names no precision is that of a run in any.
+
+    Raises:
+        UserError: it holds a run of another recipe, or weights that no run has made.
+    """
+    config = folder / CONFIG
+    if config.is_file():
+        found, wanted = _read(config.read_text()), _read(_written(recipe))
+        if wanted["precision"] is None:
+            wanted["precision"] = found.get("precision")
+        if found != wanted:
+            raise UserError(
+                f"{folder} was started with another recipe (see {config}); "
+                "go on with that one, or give another --out"
+            )
+    elif (folder / BEST).exists() or (folder / LAST).exists():
+        raise UserError(f"{folder} holds weights, but no run; give another --out")
+
+
+def _written(recipe: msgspec.Struct) -> str:
+    return yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
+
+
+def _read(config: str) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(config)
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_log(path: Path) -> Iterator[tuple[int, str, float]]:
+    """Step, name and value of each measurement in a `metrics.csv`; of none, if it is not there."""
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        for row in csv.reader(file):
+            try:
+                step, name, value = row
+                yield int(step), name, float(value)
+            except ValueError:
+                continue  # the heading, or a line that a kill has cut short
+
 
 class Run:
     """The folder of one training run. Every process reads it; only one writes."""
@@ -33,41 +84,36 @@ class Run:
     def __init__(
         self, folder: Path, recipe: msgspec.Struct, *, resume: bool, writes: bool = True
     ) -> None:
-        """Begin a run, or go on with one.
+        """Begin a run, or go on with one; what was cut off before its first checkpoint begins anew.
 
         Raises:
-            UserError: the folder holds a run and `resume` was not asked for, or it was asked for
-                and there is none, or it had another configuration.
+            UserError: the folder holds a run and `resume` was not asked for, or one of another
+                configuration, or weights that no run has made.
         """
         self.folder = folder
         self._writes = writes
         self._writer: SummaryWriter | None = None
         if not writes:
             return
-        config = yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
-        written = folder / "config.yaml"
-        if resume:
-            if not self.last.is_file():
-                raise UserError(f"nothing to resume in {folder}: there is no {self.last.name}")
-            if written.read_text() != config:
-                raise UserError(
-                    f"{folder} was started with another recipe (see {written}); "
-                    "resume with that one, or give another --out"
-                )
-        elif self.last.exists() or written.exists():
+        if self.last.exists() and not resume:
             raise UserError(f"{folder} already holds a run; add --resume to go on with it")
-        with replacing(written) as temporary:
-            temporary.write_text(config)
+        check_folder(folder, recipe)
+        if not self.last.exists():
+            if resume:
+                print(f"no checkpoint in {folder} to go on from: starting at update 0")
+            self.metrics.unlink(missing_ok=True)
+        with replacing(folder / CONFIG) as temporary:
+            temporary.write_text(_written(recipe))
 
     @property
     def best(self) -> Path:
         """The weights that validated best."""
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     @property
     def last(self) -> Path:
         """Weights and optimiser of the last checkpoint."""
-        return self.folder / "last.safetensors"
+        return self.folder / LAST
 
     @property
     def metrics(self) -> Path:
@@ -90,7 +136,7 @@ class Run:
             with self.metrics.open("a", newline="") as file:
                 writer = csv.writer(file)
                 if is_new:
-                    writer.writerow(["step", "name", "value"])
+                    writer.writerow(_COLUMNS)
                 writer.writerows([step, name, repr(float(value))] for name, value in values.items())
         except OSError as error:
             raise UserError(f"cannot write {self.metrics}: {error.strerror}") from None
@@ -99,11 +145,7 @@ class Run:
 
     def series(self, name: str) -> list[float]:
         """All values that a measurement has had so far, in order."""
-        if not self.metrics.exists():
-            return []
-        with self.metrics.open(newline="") as file:
-            # A line that a kill has cut short has fewer.
-            return [float(row[2]) for row in csv.reader(file) if len(row) == 3 and row[1] == name]
+        return [value for _, logged, value in read_log(self.metrics) if logged == name]
 
     def save(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint to resume from."""
@@ -116,11 +158,16 @@ class Run:
             save(self.best, header, model.state_dict())
 
     def restore(self, header: Header, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-        """Load the last checkpoint, forget what was logged after it, and return its step.
+        """Load the last checkpoint, if there is one; forget what was logged after it.
+
+        Returns:
+            Its step; 0 without one.
 
         Raises:
             UserError: the checkpoint is of another model or vocabulary.
         """
+        if not self.last.exists():
+            return 0
         found, tensors = load(self.last, header.model)
         if found.config != header.config:
             raise UserError(f"{self.last} is of {found.config}, but this run of {header.config}")
@@ -132,13 +179,11 @@ class Run:
         return found.step
 
     def _forget_after(self, step: int) -> None:
-        if not self.metrics.exists():
+        kept = [row for row in read_log(self.metrics) if row[0] <= step]
+        if not kept:
             return
-        with self.metrics.open(newline="") as file:
-            rows = [row for row in csv.reader(file) if len(row) == 3]
         with replacing(self.metrics) as temporary, temporary.open("w", newline="") as file:
-            kept = (row for row in rows if row[0] == "step" or int(row[0]) <= step)
-            csv.writer(file).writerows(kept)
+            csv.writer(file).writerows([_COLUMNS, *((at, name, repr(x)) for at, name, x in kept)])
 
 
 def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -82,18 +82,16 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     """
     recipe = resolved(recipe)
     fabric = launch(recipe)
-    if recipe.batch % fabric.world_size:
-        raise UserError(f"batch {recipe.batch} does not split over {fabric.world_size} processes")
+    check_batch(recipe, fabric.world_size)
     run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
     optimizer = torch.optim.AdamW(
         task.model.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
     )
     header = Header(model=task.name, config=msgspec.to_builtins(task.config))
-    start, best = 0, math.inf
-    if resume:
-        start = run.restore(header, task.model, optimizer)
-        best = min(run.series(f"valid/{task.chosen_by}"), default=math.inf)
+    # Before the optimiser's state is restored, which goes where the parameters are by then.
     model, optimizer = fabric.setup(task.model, optimizer)
+    start = run.restore(header, task.model, optimizer)
+    best = min(run.series(f"valid/{task.chosen_by}"), default=math.inf)
 
     with progress_bar(disable=not fabric.is_global_zero) as progress:
         bar = progress.add_task(task.name, total=recipe.steps, completed=start, note="")
@@ -113,6 +111,17 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
                 run.save(header, task.model, optimizer)
                 progress.update(bar, note=_note(measures))
             progress.update(bar, completed=done)
+    fabric.barrier()  # the next stage reads what the first process has just written
+
+
+def check_batch(recipe: SupervisedRecipe, processes: int) -> None:
+    """Refuse a batch that does not split evenly over processes.
+
+    Raises:
+        UserError: it does not.
+    """
+    if recipe.batch % processes:
+        raise UserError(f"batch {recipe.batch} does not split over {processes} processes")
 
 
 def resolved(recipe: R) -> R:
@@ -133,9 +142,9 @@ def resolved(recipe: R) -> R:
 def launch(recipe: Recipe) -> lightning_fabric.Fabric:
     """This process' place among those that torchrun started; alone without it."""
     fabric = lightning_fabric.Fabric(
-        # Not Apple's GPUs, which lack the double precision that sampling is done in.
+        # Not Apple's GPUs: they lack the double precision that sampling needs.
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        precision=recipe.precision,  # type: ignore[arg-type]
+        precision=recipe.precision,
         devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
     )
@@ -195,10 +204,10 @@ class _OfAllProcesses(torch.autograd.Function):
 
 
 def of_all_processes(rows: Tensor) -> Tensor:
-    """The rows of all processes, each with as many, in order.
+    """The rows of all processes, in order: [B / processes, ...] to [B, ...].
 
-    For a loss of the whole batch, which every process then computes: a row's gradient is the sum
-    of what all of them make of it, so that the parameters' mean over processes is that of one.
+    For a loss of the whole batch, which every process then computes. A row's gradient is summed
+    over processes, so that averaging the parameters' gradients gives that of a single process.
     """
     if not distributed.is_initialized():
         return rows
