@@ -44,7 +44,7 @@ def test_version():
         ),
         (
             ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--seeds", "0,-1"],
-            "--seeds takes whole numbers, e.g. 0,1,2; not '0,-1'",
+            "--seeds takes whole numbers below 2^32, e.g. 0,1,2; not '0,-1'",
         ),
         (
             ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--scenario", "duet"],
@@ -58,6 +58,11 @@ def test_version():
         (["bench", "rollout", "--model", "gpat"], "no checkpoint at gpat. Did you mean 'gapt'?"),
         (["accompany", "a.mid", "-o", "a.wav"], "end its name in .mid"),
         (["train", "policy", "--recipe", "r", "--corpus", "c", "--out", "o"], "cannot read recipe"),
+        (["accompany", "a" * 300, "-o", "a.mid"], "File name too long"),
+        (
+            ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "9" * 20],
+            "--seeds takes whole numbers below 2^32",
+        ),
     ],
 )
 def test_mistakes_are_explained(arguments, message):

@@ -17,6 +17,8 @@ from gapt import __version__
 from gapt.errors import UserError, did_you_mean
 from gapt.weights import JUDGES
 
+MAX_SEED = 2**32 - 1
+
 app = typer.Typer(
     help="A live chord partner, and the training system behind it.",
     no_args_is_help=True,
@@ -40,7 +42,7 @@ def _print_version(asked: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show it, and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -148,7 +150,7 @@ def _jam(
 
 
 def _refuse(context: typer.Context, options: str, of: str) -> None:
-    """Options that were given, and would be ignored: they are `of` something else."""
+    """Refuse options that would be ignored, because they are only for `of`."""
     for name in options.split():
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
@@ -185,7 +187,7 @@ def _accompany(
         int, typer.Option(min=0, help="Beats of the melody to hear before the first chord.")
     ] = 4,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed plays the same chords.")
+        int | None, typer.Option(min=0, max=MAX_SEED, help="The same seed plays the same chords.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="JSON report to write.")] = None,
 ) -> None:
@@ -227,7 +229,9 @@ def _train(
     recipe: Annotated[Path, typer.Option(help="YAML file, e.g. recipes/policy-small.yaml.")],
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MAX_SEED, help="Instead of the recipe's.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that is there.")
     ] = False,
@@ -447,10 +451,10 @@ def _credit(
 
 
 def _numbers(option: str, text: str) -> list[int]:
-    """Whole numbers from 0 up, separated by commas."""
+    """Seeds, separated by commas."""
     numbers = [number.strip() for number in text.split(",")]
-    if not all(number.isdecimal() for number in numbers):
-        raise UserError(f"{option} takes whole numbers, e.g. 0,1,2; not '{text}'")
+    if not all(number.isdecimal() and int(number) <= MAX_SEED for number in numbers):
+        raise UserError(f"{option} takes whole numbers below 2^32, e.g. 0,1,2; not '{text}'")
     return [int(number) for number in numbers]
 
 
@@ -557,9 +561,15 @@ def main() -> None:
             raise
         typer.echo(
             f"gapt: this command needs '{error.name}', which players do not install. "
-            f"Run: {sys.executable} -m pip install 'gapt[train]'",
+            "In a checkout 'make train' installs it; otherwise: "
+            f"{sys.executable} -m pip install 'gapt[train]'",
             err=True,
         )
+        sys.exit(2)
+    except OSError as error:  # such as a path that is too long, or may not be looked at
+        if error.filename is None:
+            raise
+        typer.echo(f"gapt: cannot use {error.filename}: {error.strerror}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -42,6 +42,7 @@ class Input(BaseInput):
                 self._hear(mido.Message("clock"))
                 if clock == 0:
                     self._hear(mido.Message("note_on", note=pitch))
+                    self._hear(mido.Message("note_on", note=36, channel=9))  # a drum: no melody
                 if clock == 20:
                     self._hear(mido.Message("note_on", note=pitch, velocity=0))
                 time.sleep(CLOCK_SECONDS)

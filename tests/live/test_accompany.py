@@ -173,6 +173,7 @@ BAD = {
     "too hot": ("good.mid -o out.mid --temperature 3", "--temperature"),
     "not a number": ("good.mid -o out.mid --temperature nan", "temperature"),
     "negative seed": ("good.mid -o out.mid --seed -1", "--seed"),
+    "listens to the end": ("good.mid -o out.mid --listen 99", "before the first chord"),
 }
 
 

@@ -101,6 +101,27 @@ def test_a_new_take_begins_cold(tiny_model):
     assert again.run(6 * 32, NOTES).names == first
 
 
+def test_after_a_stop_the_chord_that_is_held_sounds_again(model):
+    played = Played(model).run(6 * 16, NOTES)
+    while not played.duet._sounding or CHORDS.is_on(played.duet._accompanist.chord):
+        played.run(6)
+    chord = played.duet._sounding
+    played.duet.stop()
+    assert not played.duet._sounding
+    played.run(6)
+    assert played.duet._sounding[0] % 12 == chord[0] % 12
+
+
+@pytest.mark.parametrize("sixteenth", range(4))
+def test_from_another_place_in_the_song_a_take_begins_with_its_next_beat(tiny_model, sixteenth):
+    straight = Played(tiny_model).run(6 * 32)
+    moved = Played(tiny_model)
+    moved.duet.start(sixteenth)
+    later = 6 * (-sixteenth % 4)
+    moved.run(later + 6 * 32)
+    assert moved.names == {clock + later: name for clock, name in straight.names.items()}
+
+
 def jam(tmp_path, *arguments):
     record = tmp_path / "sent.txt"
     environment = {

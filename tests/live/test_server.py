@@ -85,6 +85,7 @@ def test_a_session(jam):
         ([{"type": "hello"}], "version", 1002),
         ([{"type": "dance"}], "dance", 1002),
         ([HELLO | {"version": 99}], "version 99", 1002),
+        ([HELLO | {"version": 1, "resume": "never was"}], "version 1", 1002),
         ([HELLO | {"model": "nonesuch"}], "no model 'nonesuch'", 1008),
         ([melody(0)], "first message must be a hello", 1002),
         ([HELLO, b"{}"], "not binary", 1003),

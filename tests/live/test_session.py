@@ -21,6 +21,7 @@ from gapt.live.server import make_offer
 from gapt.live.session import Session
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.voicing import BASS_RANGE
+from gapt.weights import shipped_models
 
 TUNE = [60, 60, 64, 64, 67, 67, None, 72, 71, 69, 67, 65, 65, 64, 62, 60] * 4
 
@@ -134,6 +135,26 @@ def test_listening_is_silent_and_then_a_chord_is_struck(offer):
     said = Player(offer, listen=16).play(TUNE).line
     assert all(chord.name is None for chord in said[:16])
     assert said[16].onset
+
+
+@pytest.mark.parametrize("name", ["mle", "gapt"])
+def test_the_first_chord_is_struck_even_if_its_frame_was_lost(name):
+    """A line was cut while it listened: the next frame that is decided has the chord."""
+    if name not in shipped_models():
+        pytest.skip("not shipped")
+    for seed in range(4):
+        player = Player(make_offer(name, 1.0), listen=16, seed=seed).play(TUNE[:10])
+        player.tell(melody(10, *TUNE[10:31]))
+        assert player.chords[31].onset
+
+
+def test_every_melody_is_answered(offer):
+    player = Player(offer, lookahead=16, commit=16).play(TUNE[:4])
+    player.tell(Set(lookahead=8, commit=1))
+    for frame in range(4, 16):
+        player.heard.clear()
+        player.tell(melody(frame, TUNE[frame]))
+        assert player.heard[0].frame == frame
 
 
 def test_an_answer_commits_first_and_imagines_after(offer):
@@ -296,3 +317,13 @@ def test_a_file_that_is_no_model_is_refused_at_once(tmp_path):
     path.write_bytes(b"not a model")
     with pytest.raises(UserError, match=r"broken\.onnx"):
         make_offer(str(path), 1.0)
+
+
+def test_a_file_is_offered_under_a_name_that_can_be_asked_for(tmp_path, tiny_model):
+    for stem in ("long" * 20, "gapt"):
+        (tmp_path / f"{stem}.onnx").write_bytes(tiny_model.read_bytes())
+    offer = make_offer(str(tmp_path / f"{'long' * 20}.onnx"), 1.0)
+    assert offer.model == "long" * 16
+    if "gapt" in shipped_models():
+        with pytest.raises(UserError, match="name of a shipped model"):
+            make_offer(str(tmp_path / "gapt.onnx"), 1.0)

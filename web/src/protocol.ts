@@ -78,7 +78,7 @@ export interface PlanMessage {
   frame: number;
   /** chords of frames before this one are final. */
   committed: number;
-  /** in order of frame; those in between that are left out stay as they were. */
+  /** in order of frame, perhaps none; those that are left out stay as they were. */
   chords: readonly Chord[];
 }
 

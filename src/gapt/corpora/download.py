@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Sequence
@@ -181,7 +182,7 @@ def _fetch(publication: Publication, part: Path) -> Path:
             f"Cannot reach {publication.url}: {error.reason}. Check the connection, or fetch "
             f"{publication.file} elsewhere and give it to 'gapt data prepare'."
         ) from error
-    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+    except (ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException) as error:
         raise _cut(publication, part.stat().st_size if part.exists() else 0) from error
     if total is not None and have < total:
         raise _cut(publication, have)

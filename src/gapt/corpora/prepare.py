@@ -109,7 +109,8 @@ def _prepare(
             songs += read
             skipped += reasons
     if not songs:
-        raise UserError("None of the songs can be used. The first reason: " + skipped[0][1])
+        why = f"The first reason: {skipped[0][1]}" if skipped else "The sources hold none."
+        raise UserError(f"There are no songs that can be used. {why}")
     _report(stats, skipped, console)
     store.write(songs, staging / store.FILE)
     (staging / "stats.json").write_text(json.dumps(stats, indent=2) + "\n")

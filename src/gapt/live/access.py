@@ -49,7 +49,7 @@ class _Heads:
 
 
 class SafeHeaders(_Heads):
-    """Tells browsers to load nothing from elsewhere, and to believe what we say of our files."""
+    """Tells browsers to load nothing from elsewhere, and not to guess what our files are."""
 
     def __init__(self, app: ASGIApp):
         super().__init__(app, _HEADERS)
@@ -76,7 +76,8 @@ class TokenRequired:
             await WebSocketClose()(scope, receive, send)
         else:
             refusal = PlainTextResponse(
-                "Open the whole link that 'gapt jam' printed: its end is the key.\n", 403
+                "Open the whole link that 'gapt jam' printed: what follows ?token= is the key.\n",
+                403,
             )
             await refusal(scope, receive, send)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -32,9 +33,10 @@ _KEPT = 1024
 """Frames that are remembered: more than any policy's reach and any plan."""
 
 _IMAGINATION_TEMPERATURE = 0.5
-"""Of the melody that a plan expects. Likelier melodies come true more often: with 8 frames planned
-a frame of OpenEWLD costs 2.3 steps at 0.5, 2.7 at 1, and 2.2 at 0, which knows no variety; harmony
-with 4 or 16 frames committed does not tell them apart (24 songs, 192 frames)."""
+"""Of the melody that a plan imagines. At lower temperatures it comes true more often, and plans are
+made again less: with 8 frames planned a frame of OpenEWLD takes 2.3 model steps at 0.5, 2.7 at 1,
+and 2.2 at 0, which always imagines the same. Harmony with 4 or 16 frames committed does not tell
+them apart (24 songs, 192 frames)."""
 
 
 class _Chance:
@@ -50,6 +52,16 @@ class _Chance:
             self._numbers[self._drawn % _KEPT] = self._random.random()
             self._drawn += 1
         return self._numbers[frame % _KEPT]
+
+
+class Settings(TypedDict, total=False):
+    """What an `Accompanist` may be told."""
+
+    temperature: float
+    seed: int | None
+    lookahead: int
+    commit: int
+    listen: int
 
 
 class Accompanist:
@@ -83,7 +95,7 @@ class Accompanist:
         self.temperature = temperature
         self.lookahead = lookahead
         self.commit = commit
-        self.listen = listen
+        self.listen = self._entry = listen
         self.frame = self.committed = self.late = 0
         self._context = Context(policy)
         self._incoming: Context | None = None
@@ -97,26 +109,18 @@ class Accompanist:
     def load(
         cls,
         model: str | Path = DEFAULT_MODEL,
-        *,
-        temperature: float = 1.0,
-        seed: int | None = None,
-        lookahead: int = 1,
-        commit: int = 1,
-        listen: int = 0,
+        **settings: Unpack[Settings],
     ) -> Accompanist:
         """A new session of a shipped model, by name, or of an exported one, by path.
+
+        Args:
+            model: which.
+            settings: as of `Accompanist`.
 
         Raises:
             UserError: there is no such model, or it is not one of ours.
         """
-        return cls(
-            load_model(resolve_model(model)),
-            temperature=temperature,
-            seed=seed,
-            lookahead=lookahead,
-            commit=commit,
-            listen=listen,
-        )
+        return cls(load_model(resolve_model(model)), **settings)
 
     @property
     def policy(self) -> OnnxPolicy:
@@ -185,6 +189,8 @@ class Accompanist:
             as_imagined = False
             self._chords[here] = chord
             self._strike_what_cannot_be_held()
+        if self.frame == self._entry > 0 and not CHORDS.sounds(self._chords[here]):
+            self._entry += 1  # it came too late, or was lost: the next is to be struck
         self.frame += 1
         if not as_imagined:
             self._context.rewind(self.frame)
@@ -239,7 +245,7 @@ class Accompanist:
             CHORDS.start if begins else self._chords[before],
             imagined=frame > self.frame,
             # A policy that has heard itself be silent for long would stay so.
-            struck=frame == self.listen > 0,
+            struck=frame == self._entry > 0,
             temperatures=(self.temperature, _IMAGINATION_TEMPERATURE),
             chances=(self._chord_chance.at(frame), self._melody_chance.at(frame)),
         )

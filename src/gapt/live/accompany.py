@@ -126,6 +126,11 @@ def accompany_file(
         raise UserError(f"temperature {temperature} is not in 0..{MAX_TEMPERATURE:g}")
     _check_outputs(source, out, report)
     melody = read_melody(source, track)
+    if listen >= melody.beats:
+        raise UserError(
+            f"the melody ends after {melody.beats:g} beats, and --listen {listen} would hear it "
+            "all before the first chord"
+        )
     model = model or DEFAULT_MODEL
     seed = secrets.randbelow(2**32) if seed is None else seed
     accompanist = Accompanist.load(
@@ -171,7 +176,7 @@ def _check_outputs(source: Path, out: Path, report: Path | None) -> None:
         if _same(path, source):
             raise UserError(f"{path} is the melody itself; give the output another name")
     if out.suffix.lower() not in (".mid", ".midi"):
-        raise UserError(f"what is written is MIDI, and {out} does not say so; end its name in .mid")
+        raise UserError(f"the output is a MIDI file: end its name in .mid, not as in {out}")
     if report is not None and _same(out, report):
         raise UserError(f"{out} cannot be both the MIDI file and the report; give two names")
 

@@ -17,7 +17,7 @@ import numpy as np
 from gapt.live.models import OnnxPolicy
 
 _FEW = 3
-"""So many contexts are stepped one by one: it takes less time than a step of all slots."""
+"""Up to so many contexts are stepped one at a time, which is faster than a step of all slots."""
 
 
 class _Overwritten(NamedTuple):
@@ -99,7 +99,7 @@ def decide(steps: Sequence[Step]) -> list[tuple[int, int]]:
 
 
 def _step(steps: Sequence[Step], slots: int) -> list[tuple[int, int]]:
-    """`decide` in one step of so many slots; what is left of them make the first's once more."""
+    """`decide` in one model step; unused slots repeat the first session, to no effect."""
     filled = [*steps, *[steps[0]] * (slots - len(steps))]
     contexts, melody, chords, _, struck, temperatures, chances = zip(*filled, strict=True)
     decision = contexts[0].policy.decide(

@@ -1,8 +1,8 @@
 """`gapt jam --midi-in --midi-out`: the duet without a page, for DAWs and hardware.
 
 Time is counted in MIDI clocks, 24 a beat and 6 a frame, wherever they come from. A note that comes
-after n clocks belongs to the frame whose start is nearest, (n + 3) // 6; so frame t is final at
-clock 6t + 3, its melody is heard, and the chord of frame t + 1 goes out at clock 6t + 6.
+after clock n, counted from 0, belongs to the frame whose start is nearest, (n + 3) // 6. So frame t
+is final at clock 6t + 3, where its melody is heard; the chord of frame t + 1 goes out at 6t + 6.
 
 `Duet` knows no time but the clocks it is given; `play` gives it the clocks of another device, or
 its own.
@@ -22,6 +22,7 @@ from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
 from gapt.live.ports import open_input, open_output
 from gapt.music.chords import chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
+from gapt.music.midi import DRUMS
 from gapt.music.voicing import voice
 
 CLOCKS_PER_BEAT = 24
@@ -47,18 +48,22 @@ class Duet:
         self._sounding: tuple[int, ...] = ()
         self.start()
 
-    def start(self) -> None:
-        """A take begins with the next clock."""
+    def start(self, sixteenth: int = 0) -> None:
+        """A take begins with the next clock, which is that of a song's sixteenth: on its next beat.
+
+        Args:
+            sixteenth: from the song's beginning, as a song position pointer counts.
+        """
         self._silence()
         self._accompanist = self._begin()
         self._voicing: tuple[int, ...] | None = None
-        self._clocks = -1
+        self._clocks = -1 - _CLOCKS * (-sixteenth % FRAMES_PER_BEAT)
         self._melody = SILENCE
         self._held: int | None = None
         self._struck: int | None = None
 
     def stop(self) -> None:
-        """The chords end; clocks go on with the same take."""
+        """The chords end; with the next clock the same take goes on."""
         self._silence()
 
     def press(self, pitch: int) -> None:
@@ -73,6 +78,8 @@ class Duet:
     def clock(self) -> str | None:
         """One clock passes; the name of the chord that it strikes, if any."""
         self._clocks += 1
+        if self._clocks < 0:
+            return None
         frame, phase = divmod(self._clocks, _CLOCKS)
         if phase == _CLOCKS // 2:
             self._accompanist.step(self._hear())
@@ -92,10 +99,11 @@ class Duet:
     def _play(self, frame: int) -> str | None:
         assert frame == self._accompanist.frame
         state = self._accompanist.chord
-        if not CHORDS.is_on(state):
-            if state == SILENCE:
-                self._silence()
+        if not CHORDS.sounds(state):
+            self._silence()
             return None
+        if self._sounding and not CHORDS.is_on(state):
+            return None  # it is held; after a stop, which has silenced it, it is struck again
         chord = int(CHORDS.symbol(state))
         self._silence()
         self._voicing = self._sounding = voice(chord_at(chord), self._voicing)
@@ -140,7 +148,7 @@ def play(
         accompanist.think()
         return accompanist
 
-    begin()  # what is set up only once is not for the first chord to wait
+    begin()  # so that the first chord does not wait for one-time set-up
     events: SimpleQueue[Event] = SimpleQueue()
     with (
         open_output(midi_out) as chords,
@@ -185,6 +193,8 @@ class _Clocks:
             elif message.type == "start":
                 self._duet.start()
                 running = True
+            elif message.type == "songpos":
+                self._duet.start(message.pos)
             elif message.type == "continue":
                 running = True
             elif message.type == "stop":
@@ -223,12 +233,12 @@ class _Clocks:
     def _note(self, message: mido.Message) -> None:
         if _is_press(message):
             self._duet.press(message.note)
-        elif message.type in ("note_on", "note_off"):
+        elif message.type in ("note_on", "note_off") and message.channel != DRUMS:
             self._duet.release(message.note)
 
 
 def _is_press(message: mido.Message) -> bool:
-    return message.type == "note_on" and message.velocity > 0
+    return message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
 
 
 def _wait(events: SimpleQueue[Event]) -> Event:

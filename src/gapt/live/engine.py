@@ -27,8 +27,8 @@ from gapt.live.session import Session
 
 _log = logging.getLogger(__name__)
 
-_Line = OrderedDict["Seat", OnnxPolicy]
-"""Who waits for a step, and for whose; the first has waited longest."""
+_Queue = OrderedDict["Seat", OnnxPolicy]
+"""Seats that wait for a model step, longest first, and the policy that each needs."""
 
 
 class Seat:
@@ -45,7 +45,7 @@ class Seat:
         self.inbox: deque[Hello | Melody | Set] = deque()
         self.busy = False
         """Whether a worker has the session, so that nobody else may touch it."""
-        self.line: _Line | None = None
+        self.queue: _Queue | None = None
         """Where it waits for a step."""
 
 
@@ -60,8 +60,8 @@ class Engine:
         self._free = threads or min(4, os.cpu_count() or 1)
         self._workers = ThreadPoolExecutor(self._free, thread_name_prefix="model")
         self._seats: set[Seat] = set()
-        self._decisions: _Line = OrderedDict()
-        self._plans: _Line = OrderedDict()
+        self._decisions: _Queue = OrderedDict()
+        self._plans: _Queue = OrderedDict()
 
     def join(self, seat: Seat) -> None:
         """A session begins, or its player is back: what there is to say is said."""
@@ -78,10 +78,10 @@ class Engine:
     def leave(self, seat: Seat) -> None:
         """A session is over."""
         self._seats.discard(seat)
-        self._stand(seat, None)
+        self._enqueue(seat, None)
 
     def _settle(self, seat: Seat) -> None:
-        """Take in what has come, tell what is new, and get in line for the next step."""
+        """Take in what has come, tell what is new, and queue for the next step."""
         if seat.busy or seat not in self._seats:
             return
         session = seat.session
@@ -95,17 +95,17 @@ class Engine:
             for message in session.news():
                 seat.say(message)
         step = session.accompanist.due
-        line = self._plans if session.accompanist.decided else self._decisions
-        self._stand(seat, line if step else None, step and step.context.policy)
+        queue = self._plans if session.accompanist.decided else self._decisions
+        self._enqueue(seat, queue if step else None, step and step.context.policy)
 
     @staticmethod
-    def _stand(seat: Seat, line: _Line | None, policy: OnnxPolicy | None = None) -> None:
-        """Let a seat wait in a line; who waits there already keeps the turn."""
-        if seat.line is not None and seat.line is not line:
-            del seat.line[seat]
-        seat.line = line
-        if line is not None and policy is not None:
-            line[seat] = policy
+    def _enqueue(seat: Seat, queue: _Queue | None, policy: OnnxPolicy | None = None) -> None:
+        """Let a seat wait in a queue; one that waits there already keeps its turn."""
+        if seat.queue is not None and seat.queue is not queue:
+            del seat.queue[seat]
+        seat.queue = queue
+        if queue is not None and policy is not None:
+            queue[seat] = policy
 
     def _end(self, seat: Seat, error: ProtocolError) -> None:
         self.leave(seat)
@@ -118,7 +118,7 @@ class Engine:
         while self._free and (batch := self._next()):
             self._free -= 1
             for seat in batch:
-                self._stand(seat, None)
+                self._enqueue(seat, None)
                 seat.busy = True
             accompanists = [seat.session.accompanist for seat in batch]
             work = loop.run_in_executor(self._workers, advance, accompanists)
@@ -143,6 +143,6 @@ class Engine:
             if failed:
                 self._end(seat, ProtocolError("The model failed; the server's log says how.", 1011))
             self._settle(seat)
-            if seat.line is self._plans:  # what is begun is finished first
+            if seat.queue is self._plans:  # what is begun is finished first
                 self._plans.move_to_end(seat, last=False)
         self._dispatch()

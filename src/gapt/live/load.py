@@ -116,7 +116,7 @@ class _Player:
                 reported = self._reported.pop(message.frame, None)
                 if reported is not None:
                     self.delays.append(1000 * (time.perf_counter() - reported))
-                if message.chords[-1].frame == message.frame + LOOKAHEAD:
+                if message.chords and message.chords[-1].frame == message.frame + LOOKAHEAD:
                     self._planned.add(message.frame)
 
 
@@ -163,9 +163,11 @@ def _server(model: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def _memory_mb(pid: int) -> float:
     """Resident memory of a process."""
-    done = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
-    )
+    command = ["ps", "-o", "rss=", "-p", str(pid)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise UserError("measuring the server's memory needs the program 'ps'") from None
     return int(done.stdout) / 1024
 
 

@@ -30,7 +30,8 @@ Frame = Annotated[int, Meta(ge=0)]
 Pitch = Annotated[int, Meta(ge=0, le=127)]
 Heat = Annotated[float, Meta(ge=0, le=2)]
 Reach = Annotated[int, Meta(ge=1, le=MAX_LOOKAHEAD)]
-Name = Annotated[str, Meta(max_length=64)]
+MAX_NAME = 64
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
 
 
 class Hello(msgspec.Struct, tag="hello", frozen=True, forbid_unknown_fields=True):
@@ -151,14 +152,15 @@ class Plan(msgspec.Struct, tag="plan", frozen=True):
     """The answer to `melody`: what is newly committed, and what is newly imagined.
 
     Each chord replaces what was said of its frame before; what is not named stays as it was said.
-    A committed chord never changes, but that one is struck which has nothing left to hold when
-    something else is reported to have sounded before it. The first plan that answers frame t
+    A committed chord keeps its name. When something else is reported to have sounded before it, a
+    committed hold with nothing left to hold becomes a strike, and later voicings may change to lead
+    on from it. Every melody is answered. The first plan that answers frame t
     commits everything up to frame t + commit; more plans may follow, as more is imagined.
 
     Attributes:
         frame: the last frame heard; -1 before the first.
         committed: chords of frames before this one are final.
-        chords: in order of frame; those in between that are left out stay as they were.
+        chords: in order of frame, perhaps none; those that are left out stay as they were.
     """
 
     frame: int

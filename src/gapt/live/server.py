@@ -35,7 +35,7 @@ from gapt.live.accompanist import Accompanist
 from gapt.live.engine import Engine, Seat
 from gapt.live.line import Line
 from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
-from gapt.live.protocol import Hello, ProtocolError
+from gapt.live.protocol import MAX_NAME, Hello, ProtocolError, check_version
 from gapt.live.session import Offer, Session
 from gapt.weights import shipped_models
 
@@ -52,7 +52,7 @@ _FAREWELLS = (1000, 1001)
 """Close codes by which a client says that it will not be back (RFC 6455, section 7.4.1)."""
 
 
-class Stage:
+class Sessions:
     """All sessions of one server."""
 
     def __init__(self, offer: Offer, max_sessions: int):
@@ -98,13 +98,14 @@ class Stage:
         finally:
             if seat.say is say:  # else its player has another connection by now
                 seat.say = None
-                self._await(seat) if lost else self._forget(seat)
+                self._keep_for_return(seat) if lost else self._forget(seat)
 
     async def _read(self, line: Line, seat: Seat) -> None:
         while True:
             self._engine.receive(seat, await line.receive(IDLE_TIMEOUT))
 
     def _seat(self, hello: Hello) -> Seat:
+        check_version(hello.version)
         if hello.resume is None:
             return self._new_seat(hello)
         seat = self._seats.get(hello.resume)
@@ -126,7 +127,7 @@ class Stage:
         self._seats[seat.session.id] = seat
         return seat
 
-    def _await(self, seat: Seat) -> None:
+    def _keep_for_return(self, seat: Seat) -> None:
         loop = asyncio.get_running_loop()
         self._lost[seat] = loop.call_later(RESUME_WINDOW, self._forget, seat)
 
@@ -172,7 +173,7 @@ def application(
         middleware.append(Middleware(TokenRequired, token=token))
     return Starlette(
         routes=[
-            WebSocketRoute("/session", Stage(offer, max_sessions).endpoint),
+            WebSocketRoute("/session", Sessions(offer, max_sessions).endpoint),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
         middleware=middleware,
@@ -186,16 +187,18 @@ def make_offer(model: str | None, temperature: float) -> Offer:
     change from one to another while they play.
 
     Raises:
-        UserError: no such model, or a file that is no model.
+        UserError: no such model, a file that is no model, or one with the name of a shipped one.
     """
     paths = {name: resolve_model(name) for name in shipped_models()}
     name = model or DEFAULT_MODEL
     if name not in paths:
         path = resolve_model(name)
-        name = path.stem
+        name = path.stem[:MAX_NAME]
+        if name in paths:
+            raise UserError(f"{path} has the name of a shipped model; rename the file")
         paths[name] = path
     models = {name: load_model(path) for name, path in paths.items()}
-    for policy in models.values():  # what is set up only once is not for the first player to wait
+    for policy in models.values():  # so that the first player does not wait for one-time set-up
         Accompanist(policy).think()
     return Offer(models, name, temperature)
 
@@ -243,11 +246,9 @@ def serve(host: str, port: int, model: str | None, temperature: float, open_brow
             url += f"?token={token}"
         print(f"Play at {url} (Ctrl-C ends)", flush=True)
         if token:
-            print(
-                "Other machines can connect, with this link only: it holds the key. Put this "
-                "machine's name in place of 'localhost' there.",
-                flush=True,
-            )
+            print("Other machines can connect, with this link only: it holds the key.", flush=True)
+        if address.is_unspecified:
+            print("There, put this machine's name in place of 'localhost'.", flush=True)
         if open_browser:
             # A text-mode browser would block; the socket already listens, so none comes too early.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -41,7 +41,6 @@ from gapt.live.protocol import (
     Settings,
     Sounded,
     State,
-    check_version,
 )
 from gapt.music.chords import NUM_CHORDS, chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
@@ -60,8 +59,7 @@ class Offer:
 
     Attributes:
         models: by the names that players may ask for.
-        model: the one for those who ask for none.
-        temperature: for those who ask for none.
+        model, temperature: used where the hello names none.
     """
 
     models: Mapping[str, OnnxPolicy]
@@ -85,11 +83,10 @@ class Session:
         accompanist: who plays; its steps are the engine's to make.
 
     Raises:
-        ProtocolError: another protocol version, or what is not offered.
+        ProtocolError: it asks for what is not offered.
     """
 
     def __init__(self, hello: Hello, offer: Offer):
-        check_version(hello.version)
         self.id = secrets.token_urlsafe(16)
         self._offer = offer
         self._model = hello.model or offer.model
@@ -107,6 +104,7 @@ class Session:
         self._confirm = False
         self._said: dict[int, _Said] = {}
         self._committed = 0
+        self._answered = 0
 
     def resume(self) -> None:
         """The player is back after a lost connection: greet again, and tell the whole plan."""
@@ -136,10 +134,12 @@ class Session:
         if self._confirm and not accompanist.switching:
             self._confirm = False
             news.append(self._settings())
+        # Every melody is answered, if only by a plan with nothing new in it.
+        unanswered = accompanist.decided and accompanist.frame > self._answered
         committing = accompanist.decided and accompanist.committed > self._committed
-        if committing or accompanist.due is None:
+        if unanswered or committing or accompanist.due is None:
             chords = self._tell(every=False)
-            if chords:
+            if chords or unanswered:
                 news.append(self._plan(chords))
         return news
 
@@ -202,6 +202,7 @@ class Session:
         )
 
     def _plan(self, chords: tuple[Chord, ...]) -> Plan:
+        self._answered = self.accompanist.frame
         return Plan(self.accompanist.frame - 1, self.accompanist.committed, chords)
 
     def _tell(self, every: bool) -> tuple[Chord, ...]:

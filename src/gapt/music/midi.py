@@ -25,11 +25,12 @@ from gapt.music.leadsheet import Note
 from gapt.music.voicing import voice
 
 MAX_BEATS = 28_800
-"""Four hours at 120 BPM: what is longer is no tune, but can fill the memory."""
+"""Four hours at 120 BPM. Longer files are refused: they are no tunes, and could fill the memory."""
 MAX_BYTES = 2 * 1024 * 1024
 NO_CHORD = "N.C."
+DRUMS = 9
+"""The channel that people call 10."""
 
-_DRUMS = 9  # the channel that people call 10
 _FLUTE, _ELECTRIC_PIANO = 73, 4  # General MIDI programs, from 0
 _MELODY_NAME = re.compile("melody|vocal|lead|voice", re.IGNORECASE)
 _Span = tuple[float, float, tuple[int, ...]]  # onset and offset in beats, pitches
@@ -194,6 +195,7 @@ def _notes(
 ) -> tuple[list[tuple[int, int, int]], bool]:
     """(onset, end, pitch) in ticks, by onset, of some channels; and whether there are drums."""
     began: dict[int, int] = {}
+    again: dict[int, int] = {}
     notes = []
     has_drums = False
     now = 0
@@ -208,11 +210,15 @@ def _notes(
         if message.type not in ("note_on", "note_off") or message.channel not in channels:
             continue
         strikes = message.type == "note_on" and message.velocity > 0
-        if message.channel == _DRUMS:
+        if message.channel == DRUMS:
             has_drums |= strikes
             continue
         if began.get(message.note) == now and strikes:
             continue  # doubled, as by two channels in unison
+        if not strikes and again.pop(message.note, None) == now:
+            continue  # the end of the note before, written after the onset of the next
+        if strikes and message.note in began:
+            again[message.note] = now
         end(message.note)
         if strikes:
             began[message.note] = now

@@ -7,14 +7,14 @@ from itertools import pairwise, product
 from gapt.music.chords import Chord
 
 BASS_RANGE = (36, 47)
-"""MIDI pitches of the bass note: the octave below the cello's open C up to B2."""
+"""MIDI pitches of the bass note: from C2, the cello's lowest, to B2."""
 UPPER_RANGE = (52, 72)
 """MIDI pitches of the upper voices: E3 to C5, under most melodies."""
 MAX_UPPER = 4
 _CENTRE = 61.0
 
 # Which intervals a player drops when a chord has more than four notes, once what the bass plays is
-# dropped: the fifth, then the root, then the eleventh and ninth.
+# dropped: the fifth, then the root, the eleventh, the ninth, the thirteenth.
 _DROP_ORDER = (7, 0, 5, 2, 9)
 
 
@@ -36,7 +36,7 @@ def _movement(voicing: tuple[int, ...], previous: tuple[int, ...]) -> float:
 
 
 def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, ...]:
-    """MIDI pitches of a chord: a bass note, then three or four upper voices, ascending.
+    """MIDI pitches of a chord, ascending: a bass note, then up to four upper voices.
 
     Args:
         chord: what to play.
@@ -53,8 +53,8 @@ def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, .
     def cost(candidate: tuple[int, ...]) -> float:
         notes = sorted(candidate)
         gaps = [high - low for low, high in pairwise(notes)]
-        # A second low in the voicing is mud and a gap over an octave falls apart; both are rare
-        # enough to be taken when voice leading asks for them strongly.
+        # A second sounds rough, and voices far apart fall apart; either is taken when voice leading
+        # asks for it strongly.
         roughness = sum(4.0 for gap in gaps if gap < 3) / 2 + sum(6.0 for gap in gaps if gap > 9)
         drift = abs(sum(notes) / len(notes) - _CENTRE)
         return roughness + drift + (_movement(tuple(notes), before) if before else 0.0)
