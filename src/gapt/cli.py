@@ -233,7 +233,7 @@ def _train(
         int | None, typer.Option(min=0, max=MAX_SEED, help="Instead of the recipe's.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that is there.")
+        bool, typer.Option("--resume", help="Go on with the run that is there, if there is one.")
     ] = False,
 ) -> None:
     """Train a network by a recipe.

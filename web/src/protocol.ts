@@ -24,7 +24,7 @@ export interface HelloMessage {
   commit?: number | null;
   /** frames, from 0, in which the chords are silent and the model only listens. */
   listen?: number;
-  /** the session to go on with, as `ready` named it; the wishes above are then ignored. The server keeps a session for a minute after its connection is lost. */
+  /** the session to go on with, as `ready` named it; the settings above are then ignored. The server keeps a session for a minute after its connection is lost. */
   resume?: string | null;
 }
 

@@ -37,7 +37,7 @@ Name = Annotated[str, Meta(max_length=MAX_NAME)]
 class Hello(msgspec.Struct, tag="hello", frozen=True, forbid_unknown_fields=True):
     """Opens a session, which is one take and starts cold at frame 0; or takes one up again.
 
-    What is null is the server's choice; `ready` tells it.
+    A null field leaves the choice to the server; `ready` tells it.
 
     Attributes:
         version: of this protocol.
@@ -47,7 +47,7 @@ class Hello(msgspec.Struct, tag="hello", frozen=True, forbid_unknown_fields=True
         lookahead: how many frames ahead to plan, the committed ones included.
         commit: how many of them are final; at most `lookahead`. 1 is the latest that is in time.
         listen: frames, from 0, in which the chords are silent and the model only listens.
-        resume: the session to go on with, as `ready` named it; the wishes above are then ignored.
+        resume: the session to go on with, as `ready` named it; the settings above are then ignored.
             The server keeps a session for a minute after its connection is lost.
     """
 
