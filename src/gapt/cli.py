@@ -490,7 +490,7 @@ def _bench_decision(
     json: JsonFile = None,
 ) -> None:
     """Time the accompanist's decisions on one core, at a session's start and long after."""
-    from gapt.live.bench import bench_decision, report
+    from gapt.live.bench_decision import bench_decision, report
     from gapt.live.models import DEFAULT_MODEL
 
     report(bench_decision(model or DEFAULT_MODEL, frames), json)
@@ -543,7 +543,7 @@ def _bench_live(
     json: JsonFile = None,
 ) -> None:
     """Time the answers of a server that many play with, in real time, over sockets."""
-    from gapt.live.load import bench_live, report
+    from gapt.live.bench_live import bench_live, report
     from gapt.live.models import DEFAULT_MODEL
 
     report(bench_live(sessions, bpm, seconds, model or DEFAULT_MODEL), json)

@@ -26,9 +26,9 @@ from gapt.errors import UserError
 from gapt.files import write_json
 from gapt.live.protocol import VERSION, Hello, Melody, Plan, ServerMessage, State
 from gapt.live.server import MAX_SESSIONS
+from gapt.live.session import LOOKAHEAD
 from gapt.music.frames import FRAMES_PER_BEAT
 
-LOOKAHEAD = 8
 _LENGTHS = (1, 2, 2, 4, 4, 8)  # frames
 _STEPS = (-4, -2, -2, -1, 0, 1, 2, 2, 3, 5)  # semitones
 _encoder = msgspec.json.Encoder()
