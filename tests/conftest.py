@@ -58,6 +58,8 @@ def untrained(path: Path, calm: Sequence[float] = (0.0,)) -> Path:
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.mul_(4)  # as far from indifferent as a trained one
+        for head in (policy.chord_head, policy.melody_head):
+            torch.nn.init.normal_(head.bias, std=0.1)
     policy.calm[:] = torch.tensor(calm)
     export_onnx(policy, path)
     return path

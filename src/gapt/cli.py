@@ -104,7 +104,10 @@ def _jam(
         str | None, typer.Option(help="gapt, mle, realchords, or an exported model file.")
     ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0.0, max=2.0, help="How adventurous the chords are at first.")
+        float,
+        typer.Option(
+            min=0.0, max=2.0, help="How adventurous the chords are; the page can change it."
+        ),
     ] = 1.0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
@@ -226,7 +229,9 @@ class Stage(StrEnum):
 @app.command("train")
 def _train(
     stage: Stage,
-    recipe: Annotated[Path, typer.Option(help="YAML file, e.g. recipes/policy-small.yaml.")],
+    recipe: Annotated[
+        Path, typer.Option(help="YAML file of the stage, e.g. recipes/policy-small.yaml.")
+    ],
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     seed: Annotated[
@@ -277,7 +282,11 @@ def _reproduce(
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder of all runs.")],
     systems: Annotated[
-        str, typer.Option(help="Post-trained systems, with commas; or all: see the docs.")
+        str,
+        typer.Option(
+            help="Post-trained systems, with commas, of realchords, gapt-no-adv, gapt, "
+            "gapt-following, gapt-following-no-adv, gapt-dy, grpo, grpo-adv; or all."
+        ),
     ] = "realchords,gapt-no-adv,gapt,gapt-following",
     seeds: Annotated[str, typer.Option(help="Of post-training, separated by commas.")] = "0,1,2",
     updates: Annotated[
@@ -344,7 +353,10 @@ def _export(
 
 
 JudgesFolder = Annotated[
-    Path, typer.Option("--judges", help="Folder of judges; left out: the shipped ones.")
+    Path,
+    typer.Option(
+        "--judges", help="Folder of judges; left out: the shipped ones.", show_default=False
+    ),
 ]
 
 
@@ -381,7 +393,9 @@ def _evaluate(
     for item in system:
         name, _, path = item.partition("=")
         if not (name and path):
-            raise UserError(f"--system takes NAME=PATH, e.g. --system mle=runs/mle; not '{item}'")
+            raise UserError(
+                f"--system takes NAME=PATH, e.g. mine=runs/mine or gapt=gapt; not '{item}'"
+            )
         systems.setdefault(name, []).append(Path(path))
     splits = _choices("--split", split, _SPLITS, "valid")
     scenarios = _choices("--scenario", scenario, _SCENARIOS, "duet")
@@ -410,7 +424,7 @@ def _plot(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, to be compared.")],
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")],
 ) -> None:
-    """Draw how training runs went; seeds of one system (gapt-0, gapt-1) alike, beside others."""
+    """Draw how training runs went; runs named NAME-0, NAME-1 ... in one colour, beside others."""
     from gapt.evaluation.curves import plot
 
     plot(runs, out)

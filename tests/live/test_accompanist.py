@@ -75,7 +75,7 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
         with pytest.raises(ValueError, match="melody"):
             accompanist.step(wrong)
     accompanist.step(MELODY.on(60))
-    with pytest.raises(ValueError, match="melody holds 62"):
+    with pytest.raises(ValueError, match="melody holds pitch 62"):
         accompanist.step(MELODY.hold(62))
     assert accompanist.frame == 1
 

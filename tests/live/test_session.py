@@ -288,7 +288,7 @@ def test_a_resumed_session_is_told_all_that_it_needs(offer):
         (melody(1, 60), "Frame 1 came where frame 2 was due"),
         (melody(3, 60), "Frame 3 came where frame 2 was due"),
         (Melody(2, (State(None, True),)), "without a pitch"),
-        (Melody(2, (State(61, False),)), "holds 61"),
+        (Melody(2, (State(61, False),)), "holds pitch 61"),
         (melody(2, 60, chord=Sounded("H", True)), "'H' is not a chord"),
         (melody(2, 60, chord=Sounded(None, True)), "without a name"),
         (melody(2, 60, chord=Sounded("Gb6sus4", False)), "not a chord"),

@@ -32,6 +32,8 @@ def policy():
     torch.manual_seed(0)
     made = Policy(POLICY_PRESETS["tiny"]).eval()
     made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    for head in (made.chord_head, made.melody_head):  # as a trained one's, not 0
+        torch.nn.init.normal_(head.bias)
     return made
 
 

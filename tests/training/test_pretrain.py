@@ -152,7 +152,7 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
     with pytest.raises(UserError, match="already holds a run; add --resume"):
         train_policy(RECIPE, corpus, unbroken)
     other = msgspec.structs.replace(RECIPE, learning_rate=1.0)
-    with pytest.raises(UserError, match="was started with another recipe"):
+    with pytest.raises(UserError, match=r"another recipe: 'learning_rate' was 0\.01"):
         train_policy(other, corpus, unbroken, resume=True)
     (tmp_path / "best.safetensors").write_bytes((unbroken / "best.safetensors").read_bytes())
     with pytest.raises(UserError, match="holds weights, but no run"):
@@ -162,7 +162,10 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
 def test_what_was_cut_off_before_its_first_checkpoint_begins_anew(
     unbroken, tunes, tmp_path, capsys
 ):
-    (tmp_path / "config.yaml").write_text((unbroken / "config.yaml").read_text())
+    config = (unbroken / "config.yaml").read_text()
+    assert "own_past: 0.0\n" in config
+    older = config.replace("own_past: 0.0\n", "")  # of before there was such a key
+    (tmp_path / "config.yaml").write_text(older)
     (tmp_path / "metrics.csv").write_text("step,name,value\n10,train/chord_nll,9.0\n")
     train_policy(RECIPE, Corpus.load(tunes), tmp_path, resume=True)
     assert "starting at update 0" in capsys.readouterr().out

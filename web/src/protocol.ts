@@ -32,7 +32,7 @@ export interface MelodyMessage {
   type: "melody";
   /** of the first state. */
   frame: number;
-  /** one a frame. */
+  /** one a frame; at most 128, and more in further messages. */
   states: readonly State[];
 }
 
@@ -68,7 +68,7 @@ export interface ReadyMessage {
   models: readonly string[];
   /** how chords are decided. */
   settings: SettingsMessage;
-  /** all that is planned from `frame` on. */
+  /** what is planned from `frame` on, the committed chords at least; further plans may follow before any melody. */
   plan: PlanMessage;
 }
 

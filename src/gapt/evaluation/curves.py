@@ -109,8 +109,18 @@ def read(run: Path) -> Log:
 
 
 def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
-    """Panels for supervised stages, which log what they like."""
-    names = {name for log in logs for name in log if name.startswith(("train/", "valid/"))}
+    """Panels for supervised stages, which log what they like, and for rewards beside ours."""
+    known = [name for names in _PANELS.values() for name in names]
+    names = {
+        name
+        for log in logs
+        for name in log
+        if name.startswith(("train/", "valid/"))
+        or (
+            (name.count("/") == 1 and name.startswith("reward/"))
+            and not any(panel.startswith(name) for panel in known)
+        )
+    }
     return {name: (name,) for name in sorted(names)}
 
 

@@ -66,7 +66,8 @@ def examine(folder: Path, corpus: Corpus, out: Path, *, split: str, songs: int) 
     long = [song for song in corpus.select(split=split) if len(song.frames) >= max(LENGTHS)]
     if len(long) < 2:
         raise UserError(
-            f"fewer than two songs of split '{split}' in this corpus have {max(LENGTHS)} frames"
+            f"judges are examined with songs of at least {max(LENGTHS)} frames, and split "
+            f"'{split}' of this corpus has {len(long)} of them; prepare a published corpus"
         )
     chosen = spread(long, songs)
     windows = {length: stack(chosen, [0] * len(chosen), length) for length in LENGTHS}

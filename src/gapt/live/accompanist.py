@@ -27,6 +27,7 @@ import numpy as np
 
 from gapt.live.context import Context, Step, decide
 from gapt.live.models import DEFAULT_MODEL, OnnxPolicy, load_model, resolve_model
+from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
 
 _KEPT = 1024
@@ -292,5 +293,6 @@ def _check(what: str, voice: Voice, state: int, before: int, frame: int) -> None
     if not 0 <= state < voice.num_states:
         raise ValueError(f"{what} state {state} is not in 0..{voice.num_states - 1}")
     if not _follows(voice, state, before):
-        symbol = voice.symbol(state)
-        raise ValueError(f"{what} holds {symbol} at frame {frame}, which does not sound")
+        symbol = int(voice.symbol(state))
+        name = lead_sheet_name(symbol) if voice == CHORDS else f"pitch {symbol}"
+        raise ValueError(f"{what} holds {name} at frame {frame}, but it did not sound before")

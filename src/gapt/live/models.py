@@ -47,7 +47,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
             f"{path} is a folder; of a run, 'gapt export {path} --out F.onnx' makes a model"
         )
     if not path.is_file():
-        raise UserError(f"no model file at {path}")
+        raise UserError(f"no model file at {path}; 'gapt export RUN --out F.onnx' makes one")
     if path.suffix != ".onnx":
         raise UserError(f"{path} is not an .onnx file; 'gapt export RUN --out F.onnx' makes one")
     return path
@@ -151,7 +151,16 @@ class OnnxPolicy:
         return Decision(*self._session.run(None, inputs))
 
 
-@lru_cache(maxsize=8)
 def load_model(path: Path) -> OnnxPolicy:
-    """The model at `path`, loaded once a process."""
+    """The model at `path`, loaded once a process unless the file changes.
+
+    Raises:
+        UserError: it is no model that this version of gapt has exported.
+    """
+    about = path.stat()
+    return _load_model(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=8)
+def _load_model(path: Path, changed: int, size: int) -> OnnxPolicy:
     return OnnxPolicy(path)

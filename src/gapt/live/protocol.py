@@ -97,7 +97,7 @@ class Melody(msgspec.Struct, tag="melody", frozen=True, forbid_unknown_fields=Tr
 
     Attributes:
         frame: of the first state.
-        states: one a frame.
+        states: one a frame; at most 128, and more in further messages.
     """
 
     frame: Frame
@@ -106,6 +106,8 @@ class Melody(msgspec.Struct, tag="melody", frozen=True, forbid_unknown_fields=Tr
 
 class Set(msgspec.Struct, tag="set", frozen=True, forbid_unknown_fields=True):
     """Changes what is not null, from the next uncommitted chord on; answered by `settings`.
+
+    What cannot be had ends the session with an `error`, so choose from what `ready` offers.
 
     A new model hears the last frames of the session first, so it goes on where the other stopped.
 
@@ -196,7 +198,8 @@ class Ready(msgspec.Struct, tag="ready", frozen=True):
         frames_per_beat: what a frame is.
         models: the names that may be asked for.
         settings: how chords are decided.
-        plan: all that is planned from `frame` on.
+        plan: what is planned from `frame` on, the committed chords at least; further plans may
+            follow before any melody.
     """
 
     version: int
@@ -221,7 +224,7 @@ class Pong(msgspec.Struct, tag="pong", frozen=True):
 
 
 class Error(msgspec.Struct, tag="error", frozen=True):
-    """Why the server closes the session.
+    """Why the server ends the session, which cannot be resumed then.
 
     Attributes:
         message: in plain words.
@@ -287,8 +290,8 @@ def check_version(version: int) -> None:
     """Raises ProtocolError unless `version` is ours."""
     if version != VERSION:
         raise ProtocolError(
-            f"The page speaks protocol version {version}, this server version {VERSION}. "
-            "Reload the page."
+            f"This server speaks protocol version {VERSION}, not version {version}. If this is "
+            "gapt's own page, reload it."
         )
 
 

@@ -73,6 +73,10 @@ def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor
             message += f". {did_you_mean(path.name, shipped_checkpoints())}"
         raise UserError(message) from None
     except (SafetensorError, KeyError, msgspec.MsgspecError, OSError) as error:
+        if path.suffix == ".onnx":
+            raise UserError(
+                f"{path} is a graph to play with; give the run or the .safetensors it is made from"
+            ) from None
         raise UserError(f"{path} is not a gapt checkpoint ({error})") from None
     if header.model != (model or header.model):
         raise UserError(f"{path} is of kind '{header.model}'; here '{model}' is needed")
@@ -112,7 +116,7 @@ def load_model(path: Path, name: str, build: Callable[[Any], M], config: type) -
         model = build(msgspec.convert(header.config, config))
         model.load_state_dict({key: tensors[key].float() for key in model.state_dict()})
     except KeyError as error:
-        raise UserError(f"{path} has no tensor {error}: another version of gapt made it") from None
+        raise UserError(f"{path} does not fit this version of gapt: no tensor {error}") from None
     except (msgspec.ValidationError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this version of gapt ({error})") from None
     return model.eval()

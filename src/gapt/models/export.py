@@ -317,8 +317,8 @@ def _multiply_in_8_bits(model: onnx.ModelProto) -> None:
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     sizes: dict[str, tuple[int, int]] = {}
     for node in _inner_nodes(model):
-        name = node.input[1] if node.op_type == "Gemm" else ""
-        # The heads, whose weights are put together, are not among them, and stay.
+        # Without a bias, so not the heads: those stay as they are.
+        name = node.input[1] if node.op_type == "Gemm" and len(node.input) == 2 else ""
         if name in weights and name not in sizes and weights[name].dims[1] % _BLOCK == 0:
             matrix = onnx.numpy_helper.to_array(weights[name])  # [outputs, inputs]
             outputs, inputs = sizes[name] = matrix.shape

@@ -22,7 +22,10 @@ def alone(scalar: Tensor) -> Tensor:
 
 
 def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimates, undiscounted (Schulman et al., arXiv 1506.02438, eq. 16).
+    """Generalised advantage estimates (Schulman et al., arXiv 1506.02438, eq. 16), undiscounted.
+
+    With delta_t = r_t + V_{t+1} - V_t, the advantage is A_t = sum over k >= t of
+    decay^(k - t) delta_k.
 
     Args:
         rewards: float [B, T]; what came with each decision.
@@ -35,12 +38,12 @@ def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple
     """
     rewards, values = rewards * real, values * real
     later = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
-    surprise = rewards + later - values
+    deltas = rewards + later - values
     # One matrix product instead of a loop over frames: 256 small kernels take a GPU longer.
-    now = torch.arange(rewards.shape[1], device=rewards.device)
-    ahead = now[:, None] - now  # of frame t, the surprise k - t frames ahead counts decay^(k - t)
-    advantages = surprise @ (decay ** ahead.clamp(min=0) * (ahead >= 0)).to(surprise.dtype)
-    advantages = advantages * real
+    frames = torch.arange(rewards.shape[1], device=rewards.device)
+    ahead = frames[:, None] - frames  # k - t, at [k, t]
+    weights = decay ** ahead.clamp(min=0) * (ahead >= 0)
+    advantages = deltas @ weights.to(deltas.dtype) * real
     return advantages, advantages + values
 
 

@@ -241,29 +241,33 @@ class PostTraining:
     def _update_discriminator(
         self, adversary: AdversaryRecipe, songs: Rollout, play: Rollout
     ) -> dict[str, Tensor]:
-        """What D makes of patchworks of data and play; then teach it, if its schedule says so."""
+        """What D makes of patchworks of data and play; then teach it, if its schedule says so.
+
+        In one patchwork the chords are the data's where `from_data` and the policy's elsewhere, in
+        the other the reverse: so half of all frames are real. Half of the rows are not mixed.
+        """
         discriminator = self.learners["discriminator"]
         learns = adversary.schedule.learns(self.step, self.realism)
         chance = torch.Generator().manual_seed(step_seed(self.recipe.seed, self.step))
-        own = patches(self.recipe.batch, self.recipe.frames, chance)[0][self._mine()]
-        own = own.to(play.real.device)
+        from_data = patches(self.recipe.batch, self.recipe.frames, chance)[0][self._mine()]
+        from_data = from_data.to(play.real.device)
         data, played = songs.of(self.part), play.of(self.part)
-        # What is the data's in one patchwork is played in the other: half of all frames each.
-        pair = [
-            play.with_part(self.part, self.part.strike(torch.where(own, *sources)))
+        patchworks = [
+            play.with_part(self.part, self.part.strike(torch.where(from_data, *sources)))
             for sources in ((data, played), (played, data))
         ]
-        heard = [torch.stack(both) for both in zip(*(work[:3] for work in pair), strict=True)]
-        labels = torch.stack([own, ~own])
+        # Melody, chords and what is real, [2, B, T] each; and the labels of all frames.
+        parts = [torch.stack(both) for both in zip(*(work[:3] for work in patchworks), strict=True)]
+        labels = torch.stack([from_data, ~from_data])
 
         def judge(rows: slice) -> tuple[Tensor, Tensor]:
             """The loss and the accuracy over real frames."""
-            *parts, label = (both[:, rows].flatten(0, 1) for both in (*heard, labels))
+            *heard, label = (both[:, rows].flatten(0, 1) for both in (*parts, labels))
             with self.fabric.autocast():
-                logits = discriminator(*parts)
+                logits = discriminator(*heard)
             soft = label * (1 - 2 * adversary.smoothing) + adversary.smoothing
             losses = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
-            mean = self._mean_over(parts[-1])
+            mean = self._mean_over(heard[-1])
             return mean(losses), mean(((logits > 0) == label).float())
 
         discriminator.eval()
@@ -291,23 +295,38 @@ class PostTraining:
             rewards: float [B, T].
             advantages: GRPO's; None: PPO's critic gives them, and learns.
         """
-        recipe, real = self.recipe, play.real
         logged: dict[str, Tensor] = {}
-        mean = self._mean_over(real)
         if advantages is None:
-            with self.clock("critic"):
-                with self.fabric.autocast():
-                    values = self.learners["critic"](play.melody, play.chords, real)
-                advantages, returns = gae(rewards, values.detach(), real, decay=recipe.gae_decay)
-                errors = returns - values
-                logged["critic/loss"] = mean(errors.square())
-                norm = self._descend(logged["critic/loss"], "critic")
-                logged["critic/gradient_norm"] = norm
-                logged["critic/explained_variance"] = explained_variance(errors, returns, real)
-            advantages = normalise(advantages, real, self._total)
+            advantages, logged = self._ask_critic(play, rewards)
+        logged |= self._improve_policy(play, advantages)
+        self.optimizer.step()  # of both
+        self.optimizer.zero_grad()
+        return {name: value.detach() for name, value in logged.items()}
+
+    def _ask_critic(self, play: Rollout, rewards: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The advantages, float [B, T], of what the critic expected; and its own gradients."""
+        real, logged = play.real, {}
+        with self.clock("critic"):
+            with self.fabric.autocast():
+                values = self.learners["critic"](play.melody, play.chords, real)
+            advantages, returns = gae(rewards, values.detach(), real, decay=self.recipe.gae_decay)
+            errors = returns - values
+            logged["critic/loss"] = self._mean_over(real)(errors.square())
+            logged["critic/gradient_norm"] = self._descend(logged["critic/loss"], "critic")
+            logged["critic/explained_variance"] = explained_variance(errors, returns, real)
+        return normalise(advantages, real, self._total), logged
+
+    def _improve_policy(self, play: Rollout, advantages: Tensor) -> dict[str, Tensor]:
+        """The policy's gradients: advantages, clipped; near the anchor; an entropy bonus.
+
+        Each mini-batch is learnt from once: so the ratio is 1 everywhere in an update's first, and
+        leaves 1 in the later ones, which were played by the policy before it. Dropout would make it
+        something else from the start: the policy stays in evaluation mode.
+        """
+        recipe, mean = self.recipe, self._mean_over(play.real)
         actions = self.part.actions(play.of(self.part))[..., None]
         with self.clock("anchor"), torch.no_grad(), self.fabric.autocast():
-            anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, real))
+            anchor_log_p = self._log_p(self.anchor(play.melody, play.chords, play.real))
         with self.clock("policy"):
             with self.fabric.autocast():
                 log_p = self._log_p(self.policy(play.melody, play.chords).of(self.part))
@@ -316,16 +335,13 @@ class PostTraining:
             kl, spread = mean(divergence(log_p, anchor_log_p)), mean(entropy(log_p))
             loss = -objective + recipe.anchor_kl * kl - recipe.entropy * spread
             norm = self._descend(loss, "policy")
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-        logged |= {
+        return {
             "policy/gradient_norm": norm,
             "policy/objective": objective,
             "policy/anchor_kl": kl,
             "policy/entropy": spread,
             "policy/clip_fraction": mean(((ratio - 1).abs() > recipe.clip).float()),
         }
-        return {name: value.detach() for name, value in logged.items()}
 
     def _log_p(self, logits: Tensor) -> Tensor:
         return (logits / self.recipe.temperature).log_softmax(-1)
@@ -362,7 +378,9 @@ class PostTraining:
         return self._total(tensor) / self.fabric.world_size
 
     def _mean_over(self, real: Tensor) -> Callable[[Tensor], Tensor]:
-        """The mean of values [B, T] where `real`; averaged over processes, that over all theirs."""
+        """The mean of values [B, T] where `real`, scaled so that its mean over processes is that of
+        all of their frames together.
+        """
         count = self._mean(real.sum().float())
         return lambda values: torch.where(real, values, 0.0).sum() / count
 
@@ -375,8 +393,8 @@ def check_sizes(recipe: PostTrainingRecipe, processes: int) -> None:
     """
     if recipe.batch % (recipe.minibatches * processes):
         raise UserError(
-            f"batch {recipe.batch} does not split into {recipe.minibatches} mini-batches "
-            f"over {processes} processes"
+            f"batch {recipe.batch} does not split into {recipe.minibatches} mini-batches"
+            + (f" over {processes} processes" if processes > 1 else "")
         )
     share = recipe.batch // processes // recipe.minibatches
     if recipe.objective == "grpo" and share % recipe.group:

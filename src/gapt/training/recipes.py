@@ -20,7 +20,7 @@ from msgspec import Meta
 from gapt.errors import UserError, did_you_mean
 from gapt.models.presets import JUDGE_PRESETS, POLICY_PRESETS
 from gapt.models.transformer import Count, TransformerConfig
-from gapt.training.schedule import TwoPhase
+from gapt.training.schedule import ALWAYS, TwoPhase
 
 Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # of a seed torch takes no more
 Positive = Annotated[float, Meta(gt=0, le=1e6)]  # infinity is no weight
@@ -310,9 +310,8 @@ POST_TRAINING_RECIPES = {
             transformer=TransformerConfig(dim=128, layers=3, heads=4, dropout=0.1),
             learning_rate=1e-3,
             weight=2.5,
-            # This policy moves faster than the published one, so its adversary learns each time: no
-            # adversarial reward is below 0.
-            schedule=TwoPhase(first=0, threshold=0.0),
+            # This policy moves faster than the published one, so its adversary learns each time.
+            schedule=ALWAYS,
         ),
         start="recover",
         steps=200,

@@ -173,16 +173,19 @@ def _gaps(play: Rollout, allowed: float) -> Tensor:
 
 
 def _repeats(play: Rollout, allowed: int) -> Tensor:
-    """bool [B, T]: where a chord is struck again, and has been `allowed` times already."""
+    """bool [B, T]: where a chord is struck again, and has been `allowed` times already.
+
+    Of the strikes C C C C C F C, with 3 allowed, the fifth.
+    """
     struck = CHORDS.is_on(play.chords) & play.real
-    number = struck.cumsum(1)
+    nth = struck.cumsum(1)
     now = torch.arange(struck.shape[1], device=struck.device)
     latest = torch.where(struck, now, -1).cummax(1).values
     before = torch.cat([torch.full_like(latest[:, :1], -1), latest[:, :-1]], dim=1)
     symbol = CHORDS.symbol(play.chords)
     differs = (before < 0) | (symbol != symbol.gather(1, before.clamp(min=0)))
-    first = torch.where(struck & differs, number, 0).cummax(1).values
-    return struck & (number - first > allowed)
+    first_of_run = torch.where(struck & differs, nth, 0).cummax(1).values
+    return struck & (nth - first_of_run > allowed)
 
 
 def _placed(credits: dict[str, Tensor], real: Tensor, *, by_frame: bool) -> dict[str, Tensor]:

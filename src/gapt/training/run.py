@@ -15,7 +15,6 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
@@ -26,12 +25,13 @@ from torch.utils.tensorboard import SummaryWriter
 from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.checkpoint import OPTIMIZER, Header, load, save
+from gapt.training.recipes import Recipe
 
 CONFIG, BEST, LAST = "config.yaml", "best.safetensors", "last.safetensors"
 _COLUMNS = ("step", "name", "value")
 
 
-def check_folder(folder: Path, recipe: msgspec.Struct) -> None:
+def check_folder(folder: Path, recipe: Recipe) -> None:
     """Refuse a folder that holds anything but a run of this recipe.
 
     A recipe that names no precision is that of a run in any.
@@ -41,28 +41,28 @@ def check_folder(folder: Path, recipe: msgspec.Struct) -> None:
     """
     config = folder / CONFIG
     if config.is_file():
-        found, wanted = _read(config.read_text()), _read(_written(recipe))
-        if wanted["precision"] is None:
-            wanted["precision"] = found.get("precision")
-        if found != wanted:
+        try:  # what it does not name has its default: the keys that are newer than the run
+            found = msgspec.convert(yaml.safe_load(config.read_text()), type(recipe), strict=False)
+        except (yaml.YAMLError, msgspec.ValidationError) as error:
             raise UserError(
-                f"{folder} was started with another recipe (see {config}); "
-                "go on with that one, or give another --out"
-            )
+                f"{config} is of another version of gapt ({' '.join(str(error).split())}); "
+                "give another --out"
+            ) from None
+        if recipe.precision is None:
+            recipe = msgspec.structs.replace(recipe, precision=found.precision)
+        for key in type(recipe).__struct_fields__:
+            there, here = getattr(found, key), getattr(recipe, key)
+            if there != here:
+                raise UserError(
+                    f"{folder} was started with another recipe: '{key}' was {there}, and is {here} "
+                    "here. Go on with that one, or give another --out"
+                )
     elif (folder / BEST).exists() or (folder / LAST).exists():
         raise UserError(f"{folder} holds weights, but no run; give another --out")
 
 
-def _written(recipe: msgspec.Struct) -> str:
+def _written(recipe: Recipe) -> str:
     return yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
-
-
-def _read(config: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(config)
-    except yaml.YAMLError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def read_log(path: Path) -> Iterator[tuple[int, str, float]]:
@@ -81,9 +81,7 @@ def read_log(path: Path) -> Iterator[tuple[int, str, float]]:
 class Run:
     """The folder of one training run. Every process reads it; only one writes."""
 
-    def __init__(
-        self, folder: Path, recipe: msgspec.Struct, *, resume: bool, writes: bool = True
-    ) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, *, resume: bool, writes: bool = True) -> None:
         """Begin a run, or go on with one; what was cut off before its first checkpoint begins anew.
 
         Raises:

@@ -22,7 +22,8 @@ class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         first: updates of the policy in the first phase.
         every: in the first phase, the discriminator learns at each `every`-th of them.
         threshold: tau; in the second phase it learns when the mean of the last `window`
-            adversarial rewards is above this.
+            adversarial rewards, -log(1 - D), is above this: above 1, when the policy passes for
+            real with a probability of more than 1 - 1/e, or 63 %.
         window: see `threshold`.
     """
 
@@ -31,14 +32,18 @@ class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threshold: float = 1.0
     window: Count = 3
 
-    def learns(self, update: int, rewards: Sequence[float]) -> bool:
+    def learns(self, update: int, realism: Sequence[float]) -> bool:
         """Whether the discriminator learns in the policy's `update`, counted from 0.
 
         Args:
             update: the one that is being made.
-            rewards: the mean adversarial reward of every update so far, this one's last.
+            realism: the mean adversarial reward of every update so far, this one's last.
         """
         if update < self.first:
             return update % self.every == self.every - 1
-        last = rewards[-self.window :]
+        last = realism[-self.window :]
         return sum(last) / len(last) > self.threshold
+
+
+ALWAYS = TwoPhase(first=0, threshold=0.0)
+"""At every update: no adversarial reward is below 0."""
