@@ -20,10 +20,10 @@ MELODY = """async ([events, frames]) => {
   const melody = new Melody();
   const told = [];
   for (const [kind, pitch, position] of events) {
-    while (position >= melody.frame + 0.5) told.push(melody.take());
+    while (position >= melody.frame + 0.5) told.push(melody.nextState());
     melody[kind](pitch, position);
   }
-  while (told.length < frames) told.push(melody.take());
+  while (told.length < frames) told.push(melody.nextState());
   return told.map(({ pitch, onset }) => (pitch === null ? "-" : onset ? `${pitch}!` : `${pitch}`));
 }"""
 
@@ -63,9 +63,9 @@ def test_a_press_that_comes_after_its_frame_was_told_belongs_to_the_next(modules
     told = modules.evaluate("""async () => {
       const { Melody } = await import("/melody.js");
       const melody = new Melody();
-      const told = [melody.take(), melody.take()];
+      const told = [melody.nextState(), melody.nextState()];
       melody.press(60, 1.3);
-      return [...told, melody.take(), melody.take()];
+      return [...told, melody.nextState(), melody.nextState()];
     }""")
     assert [(state["pitch"], state["onset"]) for state in told[2:]] == [(60, True), (60, False)]
 
@@ -118,9 +118,9 @@ def test_a_plan_is_revised_but_what_is_final_tells_when_it_became_so(modules):
         [0, 1].map((f) => plan.decision(f) ?? null),
       ];
       const chords = [chord(0, "C"), chord(1, "F"), chord(2, "G")];
-      plan.take({ frame: -1, committed: 1, chords }, 10);
+      plan.update({ frame: -1, committed: 1, chords }, 10);
       const first = says();
-      plan.take({ frame: 0, committed: 2, chords: [chord(1, "Am")] }, 11);
+      plan.update({ frame: 0, committed: 2, chords: [chord(1, "Am")] }, 11);
       return [first, says()];
     }""")
     assert first == [["C", "F", "G"], ["C", None, None], [{"at": 10, "heard": -1}, None]]

@@ -35,7 +35,7 @@ export class Canvas {
   }
 
   /** Makes it ready for a picture of `what`; returns false if that is what it shows already. */
-  turnTo(...what: readonly unknown[]): boolean {
+  begin(...what: readonly unknown[]): boolean {
     if (this.shown?.every((each, i) => each === what[i])) return false;
     this.shown = what;
     this.context.globalAlpha = 1;

@@ -60,7 +60,7 @@ export class Connection {
   }
 
   /** A session that has heard nothing yet: the waiting one if it is as wished, else a new one. */
-  fresh(wishes: Wishes): Promise<ReadyMessage> {
+  unusedSession(wishes: Wishes): Promise<ReadyMessage> {
     const waits = this.ready && !this.used;
     if (waits && JSON.stringify(wishes) === JSON.stringify(this.wishes)) return this.ready!;
     return this.begin(wishes);
@@ -104,7 +104,7 @@ export class Connection {
           this.ping();
           resolve(message);
           this.handlers.onReady(message);
-        } else this.take(message);
+        } else this.dispatch(message);
       };
       socket.onclose = () => {
         reject(new Error(refusal ?? "no connection"));
@@ -135,7 +135,7 @@ export class Connection {
     this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
   }
 
-  private take(message: Exclude<ServerMessage, { type: "ready" } | { type: "error" }>): void {
+  private dispatch(message: Exclude<ServerMessage, { type: "ready" } | { type: "error" }>): void {
     if (message.type === "plan") this.handlers.onPlan(message);
     else if (message.type === "settings") this.handlers.onSettings(message);
     else this.measure(message.t, message.server_time);

@@ -131,7 +131,7 @@ export class Controls {
     radios[(now + 1) % radios.length]?.click();
   }
 
-  set(slider: HTMLInputElement, value: number): void {
+  moveTo(slider: HTMLInputElement, value: number): void {
     slider.value = String(value);
     // As when the player moves it: heard at once, and remembered.
     for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type, { bubbles: true }));

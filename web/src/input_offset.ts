@@ -29,7 +29,7 @@ export class InputOffset {
   }
 
   /** In seconds. */
-  of(audio: AudioContext | undefined): number {
+  seconds(audio: AudioContext | undefined): number {
     return this.chosen === null ? audio?.outputLatency || 0 : this.chosen / 1000;
   }
 }

@@ -63,8 +63,8 @@ const connection = new Connection({
     showSettings(ready);
     showConnected();
   },
-  onPlan: (plan) => take?.hear(plan),
-  onSettings: (settings) => take?.set(settings),
+  onPlan: (plan) => take?.onPlan(plan),
+  onSettings: (settings) => take?.onSettings(settings),
   onLost() {
     const playing = "Connection lost. Playing on from the plan…";
     controls.setStatus(take ? playing : "Connection lost. Reconnecting…", "bad");
@@ -123,7 +123,7 @@ async function start(): Promise<void> {
   starting = true;
   const instrument = sound();
   try {
-    const [ready] = await Promise.all([connection.fresh(wishes()), instrument.wake()]);
+    const [ready] = await Promise.all([connection.unusedSession(wishes()), instrument.wake()]);
     const settings = {
       bpm: controls.tempo.valueAsNumber,
       beatsPerBar: controls.beatsPerBar,
@@ -235,7 +235,7 @@ addEventListener("pagehide", () => take && void keep(take.recording()));
 const inputOffset = new InputOffset();
 
 function latency(): number {
-  return inputOffset.of(synth?.audio);
+  return inputOffset.seconds(synth?.audio);
 }
 
 function setOffset(milliseconds: number | null): void {
@@ -288,7 +288,7 @@ void printedLetters().then((letterOf) => {
 const tapTempo = new TapTempo();
 function tap(when: number): void {
   const bpm = tapTempo.tap(when / 1000);
-  if (bpm !== null) controls.set(controls.tempo, Math.min(200, Math.max(40, Math.round(bpm))));
+  if (bpm !== null) controls.moveTo(controls.tempo, Math.min(200, Math.max(40, Math.round(bpm))));
 }
 controls.tap.addEventListener("pointerdown", (event) => tap(event.timeStamp));
 controls.tap.addEventListener("keydown", (event) => {
@@ -365,15 +365,15 @@ function tick(): void {
 }
 
 const timing = new Timing();
-let read = -Infinity;
+let lastReadingAt = -Infinity;
 function paint(now: number): void {
   const playing = take ?? replay;
   const pause = playing ? pace.pause : RESTING_MS;
   if (pause) setTimeout(() => requestAnimationFrame(paint), pause);
   else requestAnimationFrame(paint);
   stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
-  if (take && now - read > READINGS_MS) {
-    read = now;
+  if (take && now - lastReadingAt > READINGS_MS) {
+    lastReadingAt = now;
     const told = take.ledger.frames.filter(({ melody }) => melody !== null);
     stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
     timing.show(take, connection.latency);
@@ -416,10 +416,10 @@ const inspection = {
   get link() {
     return { latency: connection.latency, clockOffset: connection.clockOffset };
   },
-  /** Seconds: see `Take.allowance`; and from the audio clock to the loudspeaker. */
+  /** Seconds: see `Take.appliedOffset`; and from the audio clock to the loudspeaker. */
   get delays() {
-    const allowance = shown instanceof Take ? shown.allowance : 0;
-    return { allowance, output: synth?.audio.outputLatency ?? 0 };
+    const appliedOffset = shown instanceof Take ? shown.appliedOffset : 0;
+    return { appliedOffset, output: synth?.audio.outputLatency ?? 0 };
   },
   /** Resolves when the piano can be played. */
   get loaded(): Promise<void> | undefined {

@@ -2,7 +2,7 @@
  * From key presses to what the model hears: one melody state per frame, monophonic.
  *
  * A press at position p belongs to frame round(p), so the melody of frame t is final at t + 0.5,
- * which is when `take` may be called for it. In one frame the newest press wins; a note always gets
+ * which is when `nextState` may be called for it. In one frame the newest press wins; a note always gets
  * its onset frame, however short; a new note ends the one before it. Pure: knows no clock, no
  * sound, no network.
  */
@@ -22,7 +22,7 @@ interface Note {
 }
 
 export class Melody {
-  /** The frame that `take` tells next. */
+  /** The frame that `nextState` tells. */
   frame = 0;
   private sounding: Note | null = null;
   private readonly pending: Note[] = [];
@@ -41,7 +41,7 @@ export class Melody {
   }
 
   /** The state of the next frame; call once its middle has passed. */
-  take(): MelodyState {
+  nextState(): MelodyState {
     const frame = this.frame++;
     let struck: Note | null = null;
     while (this.pending[0] && this.pending[0].on <= frame) struck = this.pending.shift()!;

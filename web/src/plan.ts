@@ -23,7 +23,7 @@ export class Plan {
   private readonly decisions = new Map<number, Decision>();
 
   /** @param now audio time */
-  take(message: PlanMessage, now: number): void {
+  update(message: PlanMessage, now: number): void {
     const decision = { at: now, heard: message.frame };
     for (let f = this.committed; f < message.committed; f++) this.decisions.set(f, decision);
     for (const chord of message.chords) this.chords.set(chord.frame, chord);

@@ -36,7 +36,7 @@ export class Roll {
   }
 
   draw(take: Performance | null, position: number): void {
-    if (!this.canvas.turnTo(take, position)) return;
+    if (!this.canvas.begin(take, position)) return;
     const { context: c, palette, width, height } = this.canvas;
     const bar = framesPerBar(take?.beatsPerBar ?? 4);
     const past = BARS * bar;

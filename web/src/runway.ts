@@ -32,7 +32,7 @@ export class Runway {
   }
 
   draw(performance: Performance | null, position: number): void {
-    if (!this.canvas.turnTo(performance, performance && position) || !performance) return;
+    if (!this.canvas.begin(performance, performance && position) || !performance) return;
     const { context: c, palette, width, height } = this.canvas;
     const coming = performance.coming(Math.max(0, Math.floor(position)));
     const reach = coming.length ? coming[coming.length - 1]!.frame + 1 - position : 0;

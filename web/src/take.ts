@@ -61,8 +61,8 @@ const AHEAD = 0.1;
 const LATE_AHEAD = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
-/** Seconds a frame by which `Take.allowance` grows. */
-const ALLOWANCE_STEP = 0.0002;
+/** Seconds a frame by which `Take.appliedOffset` grows. */
+const OFFSET_STEP = 0.0002;
 /** A server that has not answered so many frames is taken for gone. */
 const UNANSWERED = 4;
 /** Frames that can be told again: more than the server waits for, at any tempo. */
@@ -92,7 +92,7 @@ export class Take implements Performance {
    * have less time. What they leave is used: it grows slowly while chords come well ahead, and
    * shrinks at once when one does not.
    */
-  allowance = 0;
+  appliedOffset = 0;
   private nextClick: number;
 
   /** @param latency seconds from the audio clock to the player's hands */
@@ -111,7 +111,7 @@ export class Take implements Performance {
     const start = this.clock.now() + START_DELAY;
     this.transport = new Transport(start, this.nextClick, settings.bpm);
     this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, settings.style);
-    this.plan.take(ready.plan, this.clock.now());
+    this.plan.update(ready.plan, this.clock.now());
     this.cues.push({ frame: 0, model: ready.settings.model });
   }
 
@@ -126,7 +126,7 @@ export class Take implements Performance {
 
   /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
   position(ago = 0): number {
-    return this.transport.positionAt(this.clock.now() - this.allowance - ago);
+    return this.transport.positionAt(this.clock.now() - this.appliedOffset - ago);
   }
 
   coming(frame: number): Chord[] {
@@ -158,24 +158,24 @@ export class Take implements Performance {
   }
 
   /** The server has decided, or imagined, more. */
-  hear(message: PlanMessage): void {
+  onPlan(message: PlanMessage): void {
     const now = this.clock.now();
     const before = this.plan.committed;
-    this.plan.take(message, now);
-    this.mendLast(now);
+    this.plan.update(message, now);
+    this.strikeLateChord(now);
     if (message.committed > before && !this.alone) {
       const start = this.transport.timeOf(before);
       this.adapt(start - now, this.transport.timeOf(before + 1) - start);
     }
   }
 
-  set({ frame, model }: SettingsMessage): void {
+  onSettings({ frame, model }: SettingsMessage): void {
     if (this.cues[this.cues.length - 1]?.model !== model) this.cues.push({ frame, model });
   }
 
   /** The session is back, at `ready.frame`: tell it what it has missed. */
   resume(ready: ReadyMessage): void {
-    this.plan.take(ready.plan, this.clock.now());
+    this.plan.update(ready.plan, this.clock.now());
     const missed = this.told.slice(this.told.length - (this.melody.frame - ready.frame));
     for (let i = 0; i < missed.length; i += MAX_STATES) {
       const states = missed.slice(i, i + MAX_STATES);
@@ -236,7 +236,7 @@ export class Take implements Performance {
   }
 
   /** A chord that was late is struck as soon as it comes, while its frame is not yet told. */
-  private mendLast(now: number): void {
+  private strikeLateChord(now: number): void {
     const { last } = this.ledger;
     const chord = last && this.plan.final(last.frame);
     if (!chord || last.decided !== null || last.frame < this.melody.frame) return;
@@ -250,7 +250,7 @@ export class Take implements Performance {
   }
 
   private tell(): void {
-    const { frame, pitch, onset } = this.melody.take();
+    const { frame, pitch, onset } = this.melody.nextState();
     const record = this.ledger.at(frame);
     const state: State = { pitch, onset };
     if (record) {
@@ -278,8 +278,8 @@ export class Take implements Performance {
   /** @param ahead seconds by which a chord came before its frame, `frame` seconds long */
   private adapt(ahead: number, frame: number): void {
     const spare = ahead - RESERVE * frame;
-    if (spare < 0) this.allowance = Math.max(0, this.allowance + spare);
-    else this.allowance = Math.min(this.latency(), this.allowance + ALLOWANCE_STEP);
+    if (spare < 0) this.appliedOffset = Math.max(0, this.appliedOffset + spare);
+    else this.appliedOffset = Math.min(this.latency(), this.appliedOffset + OFFSET_STEP);
   }
 
   /** The take so far, as it is kept. */

@@ -21,7 +21,7 @@ export class Canvas {
         return (this.colours ??= this.readPalette());
     }
     /** Makes it ready for a picture of `what`; returns false if that is what it shows already. */
-    turnTo(...what) {
+    begin(...what) {
         if (this.shown?.every((each, i) => each === what[i]))
             return false;
         this.shown = what;

@@ -34,7 +34,7 @@ export class Connection {
         return this.session !== null && this.socket?.readyState === WebSocket.OPEN;
     }
     /** A session that has heard nothing yet: the waiting one if it is as wished, else a new one. */
-    fresh(wishes) {
+    unusedSession(wishes) {
         const waits = this.ready && !this.used;
         if (waits && JSON.stringify(wishes) === JSON.stringify(this.wishes))
             return this.ready;
@@ -82,7 +82,7 @@ export class Connection {
                     this.handlers.onReady(message);
                 }
                 else
-                    this.take(message);
+                    this.dispatch(message);
             };
             socket.onclose = () => {
                 reject(new Error(refusal ?? "no connection"));
@@ -113,7 +113,7 @@ export class Connection {
         }, this.retryMs);
         this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
     }
-    take(message) {
+    dispatch(message) {
         if (message.type === "plan")
             this.handlers.onPlan(message);
         else if (message.type === "settings")

@@ -115,7 +115,7 @@ export class Controls {
         const now = radios.findIndex((radio) => radio.checked);
         radios[(now + 1) % radios.length]?.click();
     }
-    set(slider, value) {
+    moveTo(slider, value) {
         slider.value = String(value);
         // As when the player moves it: heard at once, and remembered.
         for (const type of ["input", "change"])

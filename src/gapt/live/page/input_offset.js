@@ -24,7 +24,7 @@ export class InputOffset {
             remember(NAME, String(milliseconds));
     }
     /** In seconds. */
-    of(audio) {
+    seconds(audio) {
         return this.chosen === null ? audio?.outputLatency || 0 : this.chosen / 1000;
     }
 }

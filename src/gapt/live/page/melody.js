@@ -2,12 +2,12 @@
  * From key presses to what the model hears: one melody state per frame, monophonic.
  *
  * A press at position p belongs to frame round(p), so the melody of frame t is final at t + 0.5,
- * which is when `take` may be called for it. In one frame the newest press wins; a note always gets
+ * which is when `nextState` may be called for it. In one frame the newest press wins; a note always gets
  * its onset frame, however short; a new note ends the one before it. Pure: knows no clock, no
  * sound, no network.
  */
 export class Melody {
-    /** The frame that `take` tells next. */
+    /** The frame that `nextState` tells. */
     frame = 0;
     sounding = null;
     pending = [];
@@ -24,7 +24,7 @@ export class Melody {
             note.end = Math.max(Math.round(position), note.on + 1);
     }
     /** The state of the next frame; call once its middle has passed. */
-    take() {
+    nextState() {
         const frame = this.frame++;
         let struck = null;
         while (this.pending[0] && this.pending[0].on <= frame)

@@ -11,7 +11,7 @@ export class Plan {
     chords = new Map();
     decisions = new Map();
     /** @param now audio time */
-    take(message, now) {
+    update(message, now) {
         const decision = { at: now, heard: message.frame };
         for (let f = this.committed; f < message.committed; f++)
             this.decisions.set(f, decision);

@@ -21,7 +21,7 @@ export class Roll {
         this.canvas = new Canvas(element);
     }
     draw(take, position) {
-        if (!this.canvas.turnTo(take, position))
+        if (!this.canvas.begin(take, position))
             return;
         const { context: c, palette, width, height } = this.canvas;
         const bar = framesPerBar(take?.beatsPerBar ?? 4);

@@ -17,7 +17,7 @@ export class Runway {
         this.canvas = new Canvas(element);
     }
     draw(performance, position) {
-        if (!this.canvas.turnTo(performance, performance && position) || !performance)
+        if (!this.canvas.begin(performance, performance && position) || !performance)
             return;
         const { context: c, palette, width, height } = this.canvas;
         const coming = performance.coming(Math.max(0, Math.floor(position)));

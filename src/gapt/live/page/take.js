@@ -29,8 +29,8 @@ const AHEAD = 0.1;
 const LATE_AHEAD = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
-/** Seconds a frame by which `Take.allowance` grows. */
-const ALLOWANCE_STEP = 0.0002;
+/** Seconds a frame by which `Take.appliedOffset` grows. */
+const OFFSET_STEP = 0.0002;
 /** A server that has not answered so many frames is taken for gone. */
 const UNANSWERED = 4;
 /** Frames that can be told again: more than the server waits for, at any tempo. */
@@ -62,7 +62,7 @@ export class Take {
      * have less time. What they leave is used: it grows slowly while chords come well ahead, and
      * shrinks at once when one does not.
      */
-    allowance = 0;
+    appliedOffset = 0;
     nextClick;
     /** @param latency seconds from the audio clock to the player's hands */
     constructor(synth, line, ready, settings, latency) {
@@ -77,7 +77,7 @@ export class Take {
         const start = this.clock.now() + START_DELAY;
         this.transport = new Transport(start, this.nextClick, settings.bpm);
         this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, settings.style);
-        this.plan.take(ready.plan, this.clock.now());
+        this.plan.update(ready.plan, this.clock.now());
         this.cues.push({ frame: 0, model: ready.settings.model });
     }
     get committed() {
@@ -89,7 +89,7 @@ export class Take {
     }
     /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
     position(ago = 0) {
-        return this.transport.positionAt(this.clock.now() - this.allowance - ago);
+        return this.transport.positionAt(this.clock.now() - this.appliedOffset - ago);
     }
     coming(frame) {
         return this.plan.from(frame);
@@ -116,23 +116,23 @@ export class Take {
             note.to = position;
     }
     /** The server has decided, or imagined, more. */
-    hear(message) {
+    onPlan(message) {
         const now = this.clock.now();
         const before = this.plan.committed;
-        this.plan.take(message, now);
-        this.mendLast(now);
+        this.plan.update(message, now);
+        this.strikeLateChord(now);
         if (message.committed > before && !this.alone) {
             const start = this.transport.timeOf(before);
             this.adapt(start - now, this.transport.timeOf(before + 1) - start);
         }
     }
-    set({ frame, model }) {
+    onSettings({ frame, model }) {
         if (this.cues[this.cues.length - 1]?.model !== model)
             this.cues.push({ frame, model });
     }
     /** The session is back, at `ready.frame`: tell it what it has missed. */
     resume(ready) {
-        this.plan.take(ready.plan, this.clock.now());
+        this.plan.update(ready.plan, this.clock.now());
         const missed = this.told.slice(this.told.length - (this.melody.frame - ready.frame));
         for (let i = 0; i < missed.length; i += MAX_STATES) {
             const states = missed.slice(i, i + MAX_STATES);
@@ -191,7 +191,7 @@ export class Take {
         this.chords.push({ frame, name, notes });
     }
     /** A chord that was late is struck as soon as it comes, while its frame is not yet told. */
-    mendLast(now) {
+    strikeLateChord(now) {
         const { last } = this.ledger;
         const chord = last && this.plan.final(last.frame);
         if (!chord || last.decided !== null || last.frame < this.melody.frame)
@@ -206,7 +206,7 @@ export class Take {
             this.sound(mended, now + LATE_AHEAD);
     }
     tell() {
-        const { frame, pitch, onset } = this.melody.take();
+        const { frame, pitch, onset } = this.melody.nextState();
         const record = this.ledger.at(frame);
         const state = { pitch, onset };
         if (record) {
@@ -235,9 +235,9 @@ export class Take {
     adapt(ahead, frame) {
         const spare = ahead - RESERVE * frame;
         if (spare < 0)
-            this.allowance = Math.max(0, this.allowance + spare);
+            this.appliedOffset = Math.max(0, this.appliedOffset + spare);
         else
-            this.allowance = Math.min(this.latency(), this.allowance + ALLOWANCE_STEP);
+            this.appliedOffset = Math.min(this.latency(), this.appliedOffset + OFFSET_STEP);
     }
     /** The take so far, as it is kept. */
     recording() {
