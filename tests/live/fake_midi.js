@@ -1,21 +1,30 @@
 // Runs before the page's own scripts: MIDI keyboards that nobody has to plug in.
 (() => {
-  const inputs = new Map();
-  const access = { inputs, onstatechange: null };
+  const ports = new Map();
+  const connected = () => [...ports].filter(([, port]) => port.state === "connected");
+  const access = {
+    // As in browsers: who is unplugged is no longer among them.
+    get inputs() {
+      return new Map(connected());
+    },
+    onstatechange: null,
+  };
   navigator.requestMIDIAccess = async () => access;
   const changed = () => access.onstatechange?.({});
   window.fakeMidi = {
     plug(name) {
-      inputs.set(name, { id: name, name, state: "connected", onmidimessage: null });
+      const port = ports.get(name) ?? { id: name, name, onmidimessage: null };
+      port.state = "connected";
+      ports.set(name, port);
       changed();
     },
     unplug(name) {
-      inputs.get(name).state = "disconnected";
+      ports.get(name).state = "disconnected";
       changed();
     },
     send(name, ...bytes) {
       const event = { data: Uint8Array.from(bytes), timeStamp: performance.now() };
-      inputs.get(name).onmidimessage?.(event);
+      ports.get(name).onmidimessage?.(event);
     },
   };
 })();

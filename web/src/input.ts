@@ -5,7 +5,7 @@
  * (`performance.now()`'s clock, as events carry it). Nothing of frames or sound.
  */
 
-export interface Player {
+export interface NoteListener {
   /** @param velocity 0 to 1 */
   press(pitch: number, velocity: number, when: number): void;
   release(pitch: number, when: number): void;
@@ -27,7 +27,7 @@ export class ComputerKeyboard {
   private readonly held = new Map<string, number>();
 
   constructor(
-    private readonly player: Player,
+    private readonly notes: NoteListener,
     private readonly onOctave: (base: number) => void,
   ) {
     addEventListener("keydown", (event) => this.down(event));
@@ -44,33 +44,35 @@ export class ComputerKeyboard {
   }
 
   private down(event: KeyboardEvent): void {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target instanceof HTMLSelectElement) return; // letters choose an option there
     if (document.querySelector("dialog[open]")) return;
+    const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
+    if (key >= 0) event.preventDefault(); // ' opens a search bar in Firefox
+    if (event.repeat) return;
     if (event.code === "KeyZ") this.shift(-1);
     if (event.code === "KeyX") this.shift(1);
-    const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
     if (key < 0 || this.held.has(event.code)) return;
-    event.preventDefault(); // ' opens a search bar in Firefox
     this.held.set(event.code, this.base + key);
-    this.player.press(this.base + key, VELOCITY, event.timeStamp);
+    this.notes.press(this.base + key, VELOCITY, event.timeStamp);
   }
 
   private up(event: KeyboardEvent): void {
+    if (event.key === "Meta") this.releaseAll(); // macOS tells of no key let go while Cmd is held
     const pitch = this.held.get(event.code);
     if (pitch === undefined) return;
     this.held.delete(event.code);
-    this.player.release(pitch, event.timeStamp);
+    this.notes.release(pitch, event.timeStamp);
   }
 
   private releaseAll(): void {
-    for (const pitch of this.held.values()) this.player.release(pitch, performance.now());
+    for (const pitch of this.held.values()) this.notes.release(pitch, performance.now());
     this.held.clear();
   }
 }
 
 /** Mouse, pen and fingers on elements with `data-pitch`; sliding plays the keys passed over. */
-export function listenToPiano(piano: HTMLElement, player: Player): void {
+export function listenToPiano(piano: HTMLElement, notes: NoteListener): void {
   const touching = new Map<number, number>();
 
   const pitchAt = (event: PointerEvent): number | null => {
@@ -82,7 +84,7 @@ export function listenToPiano(piano: HTMLElement, player: Player): void {
     const pitch = touching.get(event.pointerId);
     if (pitch === undefined) return;
     touching.delete(event.pointerId);
-    player.release(pitch, event.timeStamp);
+    notes.release(pitch, event.timeStamp);
   };
 
   piano.addEventListener("pointerdown", (event) => {
@@ -91,7 +93,7 @@ export function listenToPiano(piano: HTMLElement, player: Player): void {
     event.preventDefault(); // keep the focus where it is
     piano.setPointerCapture(event.pointerId);
     touching.set(event.pointerId, pitch);
-    player.press(pitch, VELOCITY, event.timeStamp);
+    notes.press(pitch, VELOCITY, event.timeStamp);
   });
   piano.addEventListener("pointermove", (event) => {
     if (!touching.has(event.pointerId)) return;
@@ -99,13 +101,15 @@ export function listenToPiano(piano: HTMLElement, player: Player): void {
     if (pitch === null || pitch === touching.get(event.pointerId)) return;
     lift(event);
     touching.set(event.pointerId, pitch);
-    player.press(pitch, VELOCITY, event.timeStamp);
+    notes.press(pitch, VELOCITY, event.timeStamp);
   });
   piano.addEventListener("pointerup", lift);
   piano.addEventListener("pointercancel", lift);
 }
 
 const SUSTAIN = 64;
+const ALL_SOUND_OFF = 120;
+const ALL_NOTES_OFF = 123;
 
 /** One MIDI keyboard: what it holds down, and what its pedal holds on. */
 class MidiPort {
@@ -113,7 +117,7 @@ class MidiPort {
   private readonly sustained = new Set<number>();
   private pedal = false;
 
-  constructor(private readonly player: Player) {}
+  constructor(private readonly notes: NoteListener) {}
 
   message(event: MIDIMessageEvent): void {
     const [status = 0, data = 0, value = 0] = event.data ?? [];
@@ -121,31 +125,34 @@ class MidiPort {
     if (kind === 0x90 && value > 0) this.down(data, value / 127, event.timeStamp);
     else if (kind === 0x80 || kind === 0x90) this.up(data, event.timeStamp);
     else if (kind === 0xb0 && data === SUSTAIN) this.setPedal(value >= 64, event.timeStamp);
+    else if (kind === 0xb0 && (data === ALL_SOUND_OFF || data === ALL_NOTES_OFF)) {
+      this.releaseAll(event.timeStamp);
+    }
   }
 
   releaseAll(when: number): void {
-    for (const pitch of [...this.held, ...this.sustained]) this.player.release(pitch, when);
+    for (const pitch of [...this.held, ...this.sustained]) this.notes.release(pitch, when);
     this.held.clear();
     this.sustained.clear();
     this.pedal = false;
   }
 
   private down(pitch: number, velocity: number, when: number): void {
-    if (this.sustained.delete(pitch)) this.player.release(pitch, when);
+    if (this.sustained.delete(pitch) || this.held.has(pitch)) this.notes.release(pitch, when);
     this.held.add(pitch);
-    this.player.press(pitch, velocity, when);
+    this.notes.press(pitch, velocity, when);
   }
 
   private up(pitch: number, when: number): void {
     if (!this.held.delete(pitch)) return;
     if (this.pedal) this.sustained.add(pitch);
-    else this.player.release(pitch, when);
+    else this.notes.release(pitch, when);
   }
 
   private setPedal(down: boolean, when: number): void {
     this.pedal = down;
     if (down) return;
-    for (const pitch of this.sustained) this.player.release(pitch, when);
+    for (const pitch of this.sustained) this.notes.release(pitch, when);
     this.sustained.clear();
   }
 }
@@ -157,7 +164,7 @@ export class MidiInput {
   private chosen: string | null = null;
 
   constructor(
-    private readonly player: Player,
+    private readonly notes: NoteListener,
     private readonly onDevices: (names: string[]) => void,
   ) {}
 
@@ -190,20 +197,20 @@ export class MidiInput {
   }
 
   private look(): void {
+    // Chromium leaves out who is unplugged, other browsers keep it.
     const inputs = [...(this.access?.inputs.values() ?? [])];
     const connected = inputs.filter((input) => input.state === "connected");
     const heard = connected.filter((input) => this.chosen === null || input.name === this.chosen);
-    for (const input of inputs) {
-      const port = this.ports.get(input.id);
-      if (heard.includes(input)) {
-        const listening = port ?? new MidiPort(this.player);
-        this.ports.set(input.id, listening);
-        input.onmidimessage = (event) => listening.message(event);
-      } else {
-        input.onmidimessage = null;
-        port?.releaseAll(performance.now());
-        this.ports.delete(input.id);
-      }
+    for (const input of inputs) input.onmidimessage = null;
+    for (const [id, port] of this.ports) {
+      if (heard.some((input) => input.id === id)) continue;
+      port.releaseAll(performance.now());
+      this.ports.delete(id);
+    }
+    for (const input of heard) {
+      const port = this.ports.get(input.id) ?? new MidiPort(this.notes);
+      this.ports.set(input.id, port);
+      input.onmidimessage = (event) => port.message(event);
     }
     this.onDevices(connected.map((input) => input.name ?? "MIDI keyboard"));
   }

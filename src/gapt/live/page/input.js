@@ -13,13 +13,13 @@ const LOWEST_BASE = 36;
 const HIGHEST_BASE = 84;
 const VELOCITY = 0.8;
 export class ComputerKeyboard {
-    player;
+    notes;
     onOctave;
     /** MIDI pitch of the A key. */
     base = 60;
     held = new Map();
-    constructor(player, onOctave) {
-        this.player = player;
+    constructor(notes, onOctave) {
+        this.notes = notes;
         this.onOctave = onOctave;
         addEventListener("keydown", (event) => this.down(event));
         addEventListener("keyup", (event) => this.up(event));
@@ -34,38 +34,43 @@ export class ComputerKeyboard {
         this.onOctave(this.base);
     }
     down(event) {
-        if (event.repeat || event.ctrlKey || event.metaKey || event.altKey)
+        if (event.ctrlKey || event.metaKey || event.altKey)
             return;
         if (event.target instanceof HTMLSelectElement)
             return; // letters choose an option there
         if (document.querySelector("dialog[open]"))
             return;
+        const key = KEY_CODES.indexOf(event.code);
+        if (key >= 0)
+            event.preventDefault(); // ' opens a search bar in Firefox
+        if (event.repeat)
+            return;
         if (event.code === "KeyZ")
             this.shift(-1);
         if (event.code === "KeyX")
             this.shift(1);
-        const key = KEY_CODES.indexOf(event.code);
         if (key < 0 || this.held.has(event.code))
             return;
-        event.preventDefault(); // ' opens a search bar in Firefox
         this.held.set(event.code, this.base + key);
-        this.player.press(this.base + key, VELOCITY, event.timeStamp);
+        this.notes.press(this.base + key, VELOCITY, event.timeStamp);
     }
     up(event) {
+        if (event.key === "Meta")
+            this.releaseAll(); // macOS tells of no key let go while Cmd is held
         const pitch = this.held.get(event.code);
         if (pitch === undefined)
             return;
         this.held.delete(event.code);
-        this.player.release(pitch, event.timeStamp);
+        this.notes.release(pitch, event.timeStamp);
     }
     releaseAll() {
         for (const pitch of this.held.values())
-            this.player.release(pitch, performance.now());
+            this.notes.release(pitch, performance.now());
         this.held.clear();
     }
 }
 /** Mouse, pen and fingers on elements with `data-pitch`; sliding plays the keys passed over. */
-export function listenToPiano(piano, player) {
+export function listenToPiano(piano, notes) {
     const touching = new Map();
     const pitchAt = (event) => {
         const key = document.elementFromPoint(event.clientX, event.clientY);
@@ -77,7 +82,7 @@ export function listenToPiano(piano, player) {
         if (pitch === undefined)
             return;
         touching.delete(event.pointerId);
-        player.release(pitch, event.timeStamp);
+        notes.release(pitch, event.timeStamp);
     };
     piano.addEventListener("pointerdown", (event) => {
         const pitch = pitchAt(event);
@@ -86,7 +91,7 @@ export function listenToPiano(piano, player) {
         event.preventDefault(); // keep the focus where it is
         piano.setPointerCapture(event.pointerId);
         touching.set(event.pointerId, pitch);
-        player.press(pitch, VELOCITY, event.timeStamp);
+        notes.press(pitch, VELOCITY, event.timeStamp);
     });
     piano.addEventListener("pointermove", (event) => {
         if (!touching.has(event.pointerId))
@@ -96,20 +101,22 @@ export function listenToPiano(piano, player) {
             return;
         lift(event);
         touching.set(event.pointerId, pitch);
-        player.press(pitch, VELOCITY, event.timeStamp);
+        notes.press(pitch, VELOCITY, event.timeStamp);
     });
     piano.addEventListener("pointerup", lift);
     piano.addEventListener("pointercancel", lift);
 }
 const SUSTAIN = 64;
+const ALL_SOUND_OFF = 120;
+const ALL_NOTES_OFF = 123;
 /** One MIDI keyboard: what it holds down, and what its pedal holds on. */
 class MidiPort {
-    player;
+    notes;
     held = new Set();
     sustained = new Set();
     pedal = false;
-    constructor(player) {
-        this.player = player;
+    constructor(notes) {
+        this.notes = notes;
     }
     message(event) {
         const [status = 0, data = 0, value = 0] = event.data ?? [];
@@ -120,19 +127,22 @@ class MidiPort {
             this.up(data, event.timeStamp);
         else if (kind === 0xb0 && data === SUSTAIN)
             this.setPedal(value >= 64, event.timeStamp);
+        else if (kind === 0xb0 && (data === ALL_SOUND_OFF || data === ALL_NOTES_OFF)) {
+            this.releaseAll(event.timeStamp);
+        }
     }
     releaseAll(when) {
         for (const pitch of [...this.held, ...this.sustained])
-            this.player.release(pitch, when);
+            this.notes.release(pitch, when);
         this.held.clear();
         this.sustained.clear();
         this.pedal = false;
     }
     down(pitch, velocity, when) {
-        if (this.sustained.delete(pitch))
-            this.player.release(pitch, when);
+        if (this.sustained.delete(pitch) || this.held.has(pitch))
+            this.notes.release(pitch, when);
         this.held.add(pitch);
-        this.player.press(pitch, velocity, when);
+        this.notes.press(pitch, velocity, when);
     }
     up(pitch, when) {
         if (!this.held.delete(pitch))
@@ -140,26 +150,26 @@ class MidiPort {
         if (this.pedal)
             this.sustained.add(pitch);
         else
-            this.player.release(pitch, when);
+            this.notes.release(pitch, when);
     }
     setPedal(down, when) {
         this.pedal = down;
         if (down)
             return;
         for (const pitch of this.sustained)
-            this.player.release(pitch, when);
+            this.notes.release(pitch, when);
         this.sustained.clear();
     }
 }
 /** MIDI keyboards, those plugged in later as well: all of them, or the one that is chosen. */
 export class MidiInput {
-    player;
+    notes;
     onDevices;
     ports = new Map();
     access = null;
     chosen = null;
-    constructor(player, onDevices) {
-        this.player = player;
+    constructor(notes, onDevices) {
+        this.notes = notes;
         this.onDevices = onDevices;
     }
     static get available() {
@@ -189,21 +199,22 @@ export class MidiInput {
         this.look();
     }
     look() {
+        // Chromium leaves out who is unplugged, other browsers keep it.
         const inputs = [...(this.access?.inputs.values() ?? [])];
         const connected = inputs.filter((input) => input.state === "connected");
         const heard = connected.filter((input) => this.chosen === null || input.name === this.chosen);
-        for (const input of inputs) {
-            const port = this.ports.get(input.id);
-            if (heard.includes(input)) {
-                const listening = port ?? new MidiPort(this.player);
-                this.ports.set(input.id, listening);
-                input.onmidimessage = (event) => listening.message(event);
-            }
-            else {
-                input.onmidimessage = null;
-                port?.releaseAll(performance.now());
-                this.ports.delete(input.id);
-            }
+        for (const input of inputs)
+            input.onmidimessage = null;
+        for (const [id, port] of this.ports) {
+            if (heard.some((input) => input.id === id))
+                continue;
+            port.releaseAll(performance.now());
+            this.ports.delete(id);
+        }
+        for (const input of heard) {
+            const port = this.ports.get(input.id) ?? new MidiPort(this.notes);
+            this.ports.set(input.id, port);
+            input.onmidimessage = (event) => port.message(event);
         }
         this.onDevices(connected.map((input) => input.name ?? "MIDI keyboard"));
     }
