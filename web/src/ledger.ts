@@ -12,6 +12,8 @@ export interface FrameRecord {
   readonly start: number;
   /** Audio time at which its chord was final; null if it never was: it was held, or played as planned. */
   decided: number | null;
+  /** Whether that was not before its start, though the server could be reached. */
+  late: boolean;
   /** The last frame of the melody that the accompanist knew then. */
   heard: number;
   onset: boolean;
@@ -33,6 +35,7 @@ export class Ledger {
 
   add(record: FrameRecord): void {
     this.frames.push(record);
+    if (record.late) this.late++;
     if (this.frames.length > KEPT) this.frames.shift();
   }
 

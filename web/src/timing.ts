@@ -1,7 +1,7 @@
 /** Whether chords come in time: the line that says so, and the watch that acts on it. */
 
+import { element } from "./dom.js";
 import { framesPerBar } from "./performance.js";
-import { element } from "./stage.js";
 import type { Take } from "./take.js";
 
 /** Late chords in a bar that are no accident. */
@@ -11,7 +11,6 @@ export class Timing {
   private readonly line = element("timing");
   private take: Take | null = null;
   private bar = 0;
-  private late = 0;
 
   /** @param link milliseconds to the server and back, if known */
   show({ ledger }: Take, link: number | null): void {
@@ -27,11 +26,10 @@ export class Timing {
 
   /** Once a bar: whether chords came late again and again in the last one. */
   failed(take: Take): boolean {
-    const bar = Math.floor(take.position() / framesPerBar(take.beatsPerBar));
-    const same = take === this.take;
-    if (same && bar === this.bar) return false;
-    const late = take.ledger.late - this.late;
-    [this.take, this.bar, this.late] = [take, bar, take.ledger.late];
-    return same && late >= TOO_OFTEN;
+    const length = framesPerBar(take.beatsPerBar);
+    const bar = Math.floor(take.position() / length);
+    if (take === this.take && bar === this.bar) return false;
+    [this.take, this.bar] = [take, bar];
+    return take.ledger.frames.slice(-length).filter(({ late }) => late).length >= TOO_OFTEN;
   }
 }

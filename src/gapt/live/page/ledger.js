@@ -13,6 +13,8 @@ export class Ledger {
     alone = 0;
     add(record) {
         this.frames.push(record);
+        if (record.late)
+            this.late++;
         if (this.frames.length > KEPT)
             this.frames.shift();
     }

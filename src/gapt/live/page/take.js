@@ -59,8 +59,8 @@ export class Take {
     /**
      * Players press in time with what they hear, which is `latency` behind the audio clock. So
      * positions are taken that much earlier; but then frames are told that much later and the answers
-     * have less time. What they leave is used: it grows slowly while chords come well ahead, and
-     * shrinks at once when one does not.
+     * have less time. What they leave is used, as far as can be told at the start; it shrinks at once
+     * when a chord does not come well ahead, and grows slowly while they do.
      */
     appliedOffset = 0;
     nextClick;
@@ -79,6 +79,9 @@ export class Take {
         this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, settings.style);
         this.plan.update(ready.plan, this.clock.now());
         this.cues.push({ frame: 0, model: ready.settings.model });
+        // What a decision leaves if it takes no time, since its melody is told half a frame late.
+        const affordable = (ready.settings.commit - 0.5 - RESERVE) * (60 / settings.bpm / FRAMES_PER_BEAT);
+        this.appliedOffset = Math.min(latency(), Math.max(0, affordable));
     }
     get committed() {
         return this.plan.committed;
@@ -157,8 +160,6 @@ export class Take {
         if (chord && decision) {
             if (start > now + AHEAD)
                 return false;
-            if (decision.at > start)
-                this.ledger.late++;
             this.play(this.next, chord, start, decision.at, now);
         }
         else {
@@ -167,8 +168,6 @@ export class Take {
                 return false;
             if (alone)
                 this.ledger.alone++;
-            else
-                this.ledger.late++;
             this.play(this.next, (alone && this.plan.at(this.next)) || null, start, null, now);
         }
         this.next++;
@@ -180,7 +179,8 @@ export class Take {
         const { name, notes } = chord ?? last ?? { name: null, notes: [] };
         const onset = name !== null && (chord?.onset === true || name !== (last?.name ?? null));
         const heard = this.plan.decision(frame)?.heard ?? this.plan.heard;
-        this.ledger.add({ frame, start, decided, heard, onset, name, notes, melody: null });
+        const late = decided === null ? !this.alone : decided > start;
+        this.ledger.add({ frame, start, decided, late, heard, onset, name, notes, melody: null });
         this.sound(this.ledger.last, Math.max(start, now + LATE_AHEAD));
     }
     sound({ frame, name, notes, onset }, at) {

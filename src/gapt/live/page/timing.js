@@ -1,13 +1,12 @@
 /** Whether chords come in time: the line that says so, and the watch that acts on it. */
+import { element } from "./dom.js";
 import { framesPerBar } from "./performance.js";
-import { element } from "./stage.js";
 /** Late chords in a bar that are no accident. */
 const TOO_OFTEN = 4;
 export class Timing {
     line = element("timing");
     take = null;
     bar = 0;
-    late = 0;
     /** @param link milliseconds to the server and back, if known */
     show({ ledger }, link) {
         const { late, alone, margin } = ledger;
@@ -24,12 +23,11 @@ export class Timing {
     }
     /** Once a bar: whether chords came late again and again in the last one. */
     failed(take) {
-        const bar = Math.floor(take.position() / framesPerBar(take.beatsPerBar));
-        const same = take === this.take;
-        if (same && bar === this.bar)
+        const length = framesPerBar(take.beatsPerBar);
+        const bar = Math.floor(take.position() / length);
+        if (take === this.take && bar === this.bar)
             return false;
-        const late = take.ledger.late - this.late;
-        [this.take, this.bar, this.late] = [take, bar, take.ledger.late];
-        return same && late >= TOO_OFTEN;
+        [this.take, this.bar] = [take, bar];
+        return take.ledger.frames.slice(-length).filter(({ late }) => late).length >= TOO_OFTEN;
     }
 }
