@@ -1,6 +1,6 @@
 /**
  * The WebSocket to the server: opens sessions, takes one up again after a lost connection, measures
- * the way. What the messages mean is others' business.
+ * the round trip. What the messages mean is others' business.
  */
 
 import {
@@ -23,8 +23,12 @@ export interface Handlers {
   onSettings(settings: SettingsMessage): void;
   /** The line broke; it is being mended. */
   onLost(): void;
-  /** The server ended it, in its own words. */
-  onRefused(reason: string): void;
+  /**
+   * The server ended it.
+   * @param reason in its own words
+   * @param idle only because nothing had come for long
+   */
+  onRefused(reason: string, idle: boolean): void;
 }
 
 const PING_MS = 2000;
@@ -32,7 +36,9 @@ const PING_MS = 2000;
 const UNANSWERED = 2;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4000;
-const MISUNDERSTOOD = "The server said what this page does not understand. Reload the page.";
+const MISUNDERSTOOD = "The server sent something this page does not understand. Reload the page.";
+/** The close code of a session to which nothing came for long. */
+const GOING_AWAY = 1001;
 
 export class Connection {
   /** The quickest recent way there and back, in milliseconds; null until measured. */
@@ -54,7 +60,7 @@ export class Connection {
     setInterval(() => this.ping(), PING_MS);
   }
 
-  /** Whether what is sent arrives, as far as can be known. */
+  /** Whether a message sent now should arrive. */
   get open(): boolean {
     return this.session !== null && this.socket?.readyState === WebSocket.OPEN;
   }
@@ -73,7 +79,7 @@ export class Connection {
     return this.connect({ type: "hello", version: VERSION, ...wishes });
   }
 
-  /** Lost while offline, because there is no session to hear it: `onReady` says what is missing. */
+  /** Dropped while offline; `onReady` tells the caller what to send again. */
   send(message: Exclude<ClientMessage, HelloMessage>): void {
     if (message.type === "melody") this.used = true;
     if (this.open) this.socket!.send(JSON.stringify(message));
@@ -94,10 +100,11 @@ export class Connection {
       socket.onmessage = (event) => {
         if (socket !== this.socket) return;
         const message = read(event.data);
-        if (message === null || message.type === "error") {
-          refusal = message?.message ?? MISUNDERSTOOD;
+        if (message === null) {
+          refusal = MISUNDERSTOOD;
           socket.close(1000);
-        } else if (message.type === "ready") {
+        } else if (message.type === "error") refusal = message.message; // it closes now, with a code
+        else if (message.type === "ready") {
           this.session = message.session;
           this.retryMs = FIRST_RETRY_MS;
           this.unanswered = 0;
@@ -106,23 +113,27 @@ export class Connection {
           this.handlers.onReady(message);
         } else this.dispatch(message);
       };
-      socket.onclose = () => {
+      socket.onclose = ({ code }) => {
         reject(new Error(refusal ?? "no connection"));
-        if (socket === this.socket) this.lose(refusal);
+        if (socket !== this.socket) return;
+        if (refusal === null) this.lose();
+        else this.end(refusal, code === GOING_AWAY);
       };
     });
     this.ready.catch(() => undefined); // the handlers report it; who awaits it sees it too
     return this.ready;
   }
 
-  private lose(refusal: string | null): void {
+  private end(reason: string, idle: boolean): void {
+    this.socket = this.ready = this.session = this.latency = null;
+    this.handlers.onRefused(reason, idle);
+  }
+
+  private lose(): void {
     const lost = this.session ?? this.resuming;
     this.socket = this.ready = this.session = this.latency = null;
-    if (refusal !== null) this.handlers.onRefused(refusal);
-    else {
-      this.handlers.onLost();
-      this.retry(lost);
-    }
+    this.handlers.onLost();
+    this.retry(lost);
   }
 
   /** A session that has heard something is taken up again, any other is as good as a new one. */
@@ -147,7 +158,7 @@ export class Connection {
     if (!socket) return;
     if (this.unanswered++ < UNANSWERED) this.send({ type: "ping", t: performance.now() });
     else {
-      this.lose(null);
+      this.lose();
       socket.close();
     }
   }
