@@ -6,10 +6,10 @@ import sys
 from contextlib import contextmanager
 
 
-def gapt_jam(*arguments):
-    """Start `gapt jam` with these arguments."""
+def gapt_jam(*arguments, first=""):
+    """Start `gapt jam` with these arguments; `first` is run before it."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from gapt.cli import main; main()", "jam", *arguments],
+        [sys.executable, "-c", f"{first}\nfrom gapt.cli import main; main()", "jam", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -17,9 +17,9 @@ def gapt_jam(*arguments):
 
 
 @contextmanager
-def jam_at(model, port=0):
+def jam_at(model, port=0, first=""):
     """Run `gapt jam` on a free port; yields the process and its URL."""
-    process = gapt_jam("--port", str(port), "--no-browser", "--model", model)
+    process = gapt_jam("--port", str(port), "--no-browser", "--model", model, first=first)
     try:
         line = process.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:\d+/", line)

@@ -37,6 +37,13 @@ def repeated(notes, frames, times):
     return [(p, a + frames * i, b + frames * i) for i in range(times) for p, a, b in notes]
 
 
+def evaluate_unasked(page, expression):
+    """As `page.evaluate`, which Chromium takes for a gesture of the user's; this it does not."""
+    session = page.context.new_cdp_session(page)
+    asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+    return session.send("Runtime.evaluate", asked)["result"].get("value")
+
+
 @contextmanager
 def chromium():
     """A browser."""

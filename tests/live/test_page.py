@@ -343,6 +343,17 @@ def test_a_longer_commitment_is_planned_and_kept(page):
     assert all(frames[t]["name"] == name for t, name in planned.items())
 
 
+def test_the_input_offset_counts_from_the_first_frame_as_far_as_the_plan_leaves_time(page):
+    page.evaluate("localStorage.setItem('gapt.offset', '200')")
+    page.reload()
+    for commit, applied in ((4, 0.2), (1, 0.25 * BEAT / 4)):
+        start(page, commit=commit)
+        assert page.evaluate("gapt.delays.appliedOffset") == pytest.approx(applied, abs=0.005)
+        wait_until(page, "gapt.position > 4")
+        assert page.evaluate("gapt.ledger.late") == 0
+        page.keyboard.press("Space")
+
+
 def test_a_take_is_kept_replayed_and_exported(page, tmp_path):
     import mido
 

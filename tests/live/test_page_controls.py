@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from page_driver import KEYBOARD, start, wait_until
+from jam_process import jam_at
+from page_driver import CHROMIUM, KEYBOARD, OPTIONS, evaluate_unasked, start, wait_until
 from playwright.sync_api import expect
 
 HERE = Path(__file__).parent
@@ -30,6 +31,29 @@ def test_keys_play_shift_octaves_and_are_let_go_on_blur(page):
     page.keyboard.down("KeyA")
     assert pressed(page) == [64, 72]
     page.evaluate("dispatchEvent(new Event('blur'))")
+    assert pressed(page) == []
+    page.keyboard.down("KeyD")
+    page.keyboard.press("Meta")  # while it is held, macOS tells of no key let go
+    assert pressed(page) == []
+
+
+def test_a_held_key_types_and_scrolls_nothing(page):
+    page.evaluate("""() => {
+      window.prevented = [];
+      addEventListener("keydown", (event) => prevented.push(event.defaultPrevented));
+    }""")
+    for key in ("Quote", "Space"):
+        page.keyboard.down(key)
+        page.keyboard.down(key)
+    assert page.evaluate("prevented") == [True] * 4
+
+
+def test_a_pitch_that_two_keys_hold_sounds_until_both_are_let_go(page):
+    page.keyboard.down("KeyA")
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 60, 90)")
+    page.keyboard.up("KeyA")
+    assert pressed(page) == [60]
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x80, 60, 0)")
     assert pressed(page) == []
 
 
@@ -67,8 +91,16 @@ def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
     assert pressed(page) == [], "who is no longer heard lets go"
     send("Another", 0x90, 65, 90)
     assert pressed(page) == []
+    send(KEYBOARD, 0xB0, 64, 127)
     send(KEYBOARD, 0x90, 67, 90)
     page.evaluate(f"fakeMidi.unplug('{KEYBOARD}')")
+    assert pressed(page) == []
+    page.evaluate(f"fakeMidi.plug('{KEYBOARD}')")
+    send(KEYBOARD, 0x90, 67, 90)
+    send(KEYBOARD, 0x80, 67, 0)
+    assert pressed(page) == [], "nobody holds the pedal down any more"
+    send(KEYBOARD, 0x90, 67, 90)
+    send(KEYBOARD, 0xB0, 123, 0)  # all notes off
     assert pressed(page) == []
 
 
@@ -161,7 +193,7 @@ def test_out_of_sight_its_sound_sleeps_unless_it_plays(page):
     wait_until(page, "audio.state === 'suspended'")
     page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 64, 100)")  # which is heard there, too
     wait_until(page, "audio.state === 'running'")
-    page.evaluate("hide(true)")
+    page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x80, 64, 0)")
     wait_until(page, "audio.state === 'suspended'")
     page.evaluate("hide(false)")
     wait_until(page, "audio.state === 'running'")
@@ -169,6 +201,78 @@ def test_out_of_sight_its_sound_sleeps_unless_it_plays(page):
     page.evaluate("hide(true)")
     page.wait_for_timeout(300)
     assert page.evaluate("audio.state") == "running"
+
+
+def test_nothing_is_saved_up_while_the_browser_allows_no_sound_and_the_page_says_so(browser, jam):
+    strict = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[*OPTIONS, "--autoplay-policy=document-user-activation-required"],
+    )
+    started = "audioTap.read().leads.length"
+    status = "document.getElementById('status').textContent"
+
+    def wait_for(page, condition):
+        while not evaluate_unasked(page, condition):
+            page.wait_for_timeout(20)
+
+    with strict, strict.new_context(permissions=["midi"], has_touch=True) as context:
+        for script in ("fake_midi.js", "audio_tap.js"):
+            context.add_init_script(path=HERE / script)
+        page = context.new_page()
+        page.goto(jam)
+        wait_for(page, f"{status} === 'Connected'")
+        evaluate_unasked(page, "fakeMidi.plug('A keyboard')")
+        for pitch in (60, 62, 64):
+            evaluate_unasked(page, f"fakeMidi.send('A keyboard', 0x90, {pitch}, 100)")
+            evaluate_unasked(page, f"fakeMidi.send('A keyboard', 0x80, {pitch}, 0)")
+        evaluate_unasked(page, "fakeMidi.send('A keyboard', 0x90, 67, 100)")
+        wait_for(page, f"{status}.startsWith('Click the page')")
+        assert evaluate_unasked(page, started) == 0
+        page.locator("h1").click()
+        wait_for(page, f"{status} === 'Connected'")
+        assert evaluate_unasked(page, started) in (1, 4), "what is still held; four oscillators"
+
+        page = context.new_page()
+        page.goto(jam)
+        wait_for(page, f"{status} === 'Connected'")
+        page.locator("#piano [data-pitch='60']").tap()
+        wait_for(page, f"{started} > 0")
+
+
+def test_start_says_so_if_no_sound_comes_out(page):
+    page.evaluate("""() => {
+      Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+      AudioContext.prototype.resume = () => new Promise(() => undefined);
+    }""")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("#status")).to_have_text("Starting…")
+    expect(page.locator("#status")).to_contain_text("does not let sound out")
+    assert not page.evaluate("gapt.playing")
+
+
+def test_left_alone_until_its_session_is_closed_it_is_ready_all_the_same(browser, model_name):
+    impatient = "import gapt.live.server as server; server.IDLE_TIMEOUT = 1.0"
+    with jam_at(model_name, first=impatient) as (_, url), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        expect(page.locator("#status")).to_have_text("Ready. Press Start.")
+        expect(page.locator("#status")).to_have_attribute("data-level", "good")
+        start(page)
+        expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_the_screen_stays_lit_while_it_plays(page):
+    page.evaluate("""() => {
+      window.lit = 0;
+      WakeLock.prototype.request = async () => {
+        lit++;
+        return { release: async () => void lit-- };
+      };
+    }""")
+    start(page)
+    wait_until(page, "lit === 1")
+    page.keyboard.press("Space")
+    wait_until(page, "lit === 0")
 
 
 def test_at_rest_it_paints_only_what_has_changed(page):

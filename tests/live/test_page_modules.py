@@ -108,6 +108,24 @@ def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while
     assert pauses == [0, 0, 16, 40, 100, 250, 250, 250, 250, 250, 100, 40, 16]
 
 
+def test_chords_come_late_too_often_if_four_of_the_last_bar_do(modules):
+    def failed(*bars):
+        """For each bar, in which so many chords came late."""
+        script = """async (bars) => {
+          const { Timing } = await import("/timing.js");
+          const timing = new Timing();
+          const frames = [];
+          return bars.map((late) => {
+            for (let i = 0; i < 16; i++) frames.push({ late: i < late });
+            const take = { beatsPerBar: 4, ledger: { frames }, position: () => frames.length };
+            return timing.failed(take);
+          });
+        }"""
+        return modules.evaluate(script, bars)
+
+    assert failed(16, 3, 4, 0) == [True, False, True, False]
+
+
 def test_a_plan_is_revised_but_what_is_final_tells_when_it_became_so(modules):
     first, then = modules.evaluate("""async () => {
       const { Plan } = await import("/plan.js");

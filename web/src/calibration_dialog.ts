@@ -2,7 +2,7 @@
 
 import { Calibration, TAPS } from "./calibration.js";
 import type { Ticker } from "./clock.js";
-import { element } from "./stage.js";
+import { element } from "./dom.js";
 import type { Synth } from "./synth.js";
 
 export class CalibrationDialog {

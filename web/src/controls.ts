@@ -4,10 +4,10 @@
  */
 
 import { STYLES, type Style } from "./comping.js";
+import { element } from "./dom.js";
 import { SOUNDS, type Sound } from "./instruments.js";
 import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
-import { element } from "./stage.js";
 
 export type Level = "wait" | "good" | "bad";
 
@@ -62,15 +62,6 @@ export class Controls {
       const explained = document.body.classList.toggle("explained");
       this.explain.setAttribute("aria-pressed", String(explained));
     });
-    // After a click the keyboard is for playing again; who tabs to a control stays on it.
-    const panel = element("controls");
-    panel.addEventListener("click", (event) => {
-      const focused = panel.querySelector<HTMLElement>(":focus:not(select)");
-      if (event.detail > 0) focused?.blur();
-    });
-    for (const select of document.querySelectorAll("select")) {
-      select.addEventListener("change", () => select.blur());
-    }
   }
 
   get beatsPerBar(): number {

@@ -6,6 +6,7 @@
  */
 
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { element } from "./dom.js";
 import type { Gauges } from "./gauges.js";
 import { chordHue, chordParts, displayName } from "./names.js";
 import { framesPerBar, type Performance, type ShownChord } from "./performance.js";
@@ -15,10 +16,6 @@ import { Runway } from "./runway.js";
 
 const STRIP_BARS = 8;
 const PHRASE_BARS = 4;
-
-export function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
 
 function span(className: string, text: string): HTMLSpanElement {
   const node = document.createElement("span");

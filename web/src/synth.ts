@@ -35,14 +35,18 @@ export class Synth {
     this.buses = { chords: bus(0.3), melody: bus(0.34), click: bus(0.05) };
   }
 
+  get awake(): boolean {
+    return this.audio.state === "running";
+  }
+
   /** Browsers let sound begin only once the user has done something. */
   async wake(): Promise<void> {
-    if (this.audio.state !== "running") await this.audio.resume();
+    if (!this.awake) await this.audio.resume();
   }
 
   /** Until it is woken nothing sounds, and the computer may go to sleep. */
   async sleep(): Promise<void> {
-    if (this.audio.state === "running") await this.audio.suspend();
+    if (this.awake) await this.audio.suspend();
   }
 
   /** @param volume 0 to 1, as a fader: squared, so that it feels even */

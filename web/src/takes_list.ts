@@ -1,10 +1,10 @@
 /** The list of past takes: replay, export, remove. Owns its elements. */
 
+import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
 import { duration, type Recording } from "./performance.js";
 import { Shelf } from "./shelf.js";
-import { element } from "./stage.js";
 
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";

@@ -1,6 +1,6 @@
 /** The dialog in which the input offset is tapped. Owns its elements. */
 import { Calibration, TAPS } from "./calibration.js";
-import { element } from "./stage.js";
+import { element } from "./dom.js";
 export class CalibrationDialog {
     ticker;
     onMeasured;

@@ -3,10 +3,10 @@
  * Owns the elements; what they do is decided in `main`.
  */
 import { STYLES } from "./comping.js";
+import { element } from "./dom.js";
 import { SOUNDS } from "./instruments.js";
 import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
-import { element } from "./stage.js";
 /** The shipped models in a few words. */
 const CHARACTERS = {
     gapt: "varied, and follows you",
@@ -55,16 +55,6 @@ export class Controls {
             const explained = document.body.classList.toggle("explained");
             this.explain.setAttribute("aria-pressed", String(explained));
         });
-        // After a click the keyboard is for playing again; who tabs to a control stays on it.
-        const panel = element("controls");
-        panel.addEventListener("click", (event) => {
-            const focused = panel.querySelector(":focus:not(select)");
-            if (event.detail > 0)
-                focused?.blur();
-        });
-        for (const select of document.querySelectorAll("select")) {
-            select.addEventListener("change", () => select.blur());
-        }
     }
     get beatsPerBar() {
         return Number(this.metre.value);

@@ -4,33 +4,31 @@ import { CalibrationDialog } from "./calibration_dialog.js";
 import { FRAMES_PER_BEAT, Ticker } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
+import { element } from "./dom.js";
 import { gauges } from "./gauges.js";
 import { ComputerKeyboard, KEY_CODES, listenToPiano, MidiInput } from "./input.js";
 import { InputOffset } from "./input_offset.js";
+import { offerInspection } from "./inspection.js";
 import { printedLetters, relabel } from "./legends.js";
 import { Pace } from "./pace.js";
 import { framesPerBar } from "./performance.js";
-import { Replay } from "./replay.js";
-import { element, Stage } from "./stage.js";
-import { Synth } from "./synth.js";
-import { Take } from "./take.js";
+import { Player } from "./player.js";
+import { ScreenLock } from "./screen_lock.js";
+import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
+import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
 import { Timing } from "./timing.js";
 const KEEP_MS = 10_000;
 const READINGS_MS = 400;
 /** Between pictures while nothing plays: shorter than it takes until a take begins. */
 const RESTING_MS = 100;
+const NO_SOUND = "The browser does not let sound out. Check the audio output, then press Start again.";
+const MUTED = "Click the page or press a key to turn the sound on.";
 const controls = new Controls();
 const stage = new Stage();
 const ticker = new Ticker();
 const pace = new Pace();
-let synth = null;
-let take = null;
-let replay = null;
-/** What plays, or played last: the roll still shows it. */
-let shown = null;
-let stoppedAt = 0;
-let starting = false;
+const screenLock = new ScreenLock();
 /** Whether the temperature is the user's, rather than the server's. */
 let temperatureChosen = false;
 let model = null;
@@ -48,6 +46,7 @@ function wishes() {
 }
 const connection = new Connection({
     onReady(ready) {
+        const { take } = player;
         if (take) {
             take.resume(ready);
             const { listen: _, ...chosen } = wishes(); // perhaps while there was no connection
@@ -56,16 +55,18 @@ const connection = new Connection({
         showSettings(ready);
         showConnected();
     },
-    onPlan: (plan) => take?.onPlan(plan),
-    onSettings: (settings) => take?.onSettings(settings),
+    onPlan: (plan) => player.take?.onPlan(plan),
+    onSettings: (settings) => player.take?.onSettings(settings),
     onLost() {
         const playing = "Connection lost. Playing on from the plan…";
-        controls.setStatus(take ? playing : "Connection lost. Reconnecting…", "bad");
+        controls.setStatus(player.take ? playing : "Connection lost. Reconnecting…", "bad");
     },
-    onRefused(reason) {
+    onRefused(reason, idle) {
         // No session is asked for until the next start, so that the reason stays to be read.
-        if (take)
-            end();
+        if (player.take)
+            player.stop();
+        else if (idle)
+            return controls.setStatus("Ready. Press Start.", "good");
         controls.setStatus(reason, "bad");
     },
 });
@@ -83,22 +84,40 @@ function showSettings({ models, settings }) {
 }
 /** Counts at once in a take; a session that waits is replaced when a take starts. */
 function change(setting) {
-    if (take)
+    if (player.take)
         connection.send({ type: "set", ...setting });
 }
 // --- playing -------------------------------------------------------------------------------------
-/** Created at the first touch: browsers allow no sound before it. */
-function sound() {
-    if (!synth) {
-        synth = new Synth();
+const inputOffset = new InputOffset();
+function latency() {
+    return inputOffset.seconds(player.sound.made?.audio);
+}
+const player = new Player(connection, latency, {
+    onSynth(synth) {
         synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
         mix();
         showOffset();
-    }
-    void synth.wake();
-    return synth;
-}
+    },
+    onMuted(muted) {
+        if (muted)
+            controls.setStatus(MUTED, "bad");
+        else
+            showConnected();
+    },
+    onKey: (pitch, down) => stage.piano.setPressed(pitch, down),
+    onPlaying(playing) {
+        controls.setPlaying(playing);
+        stage.clear();
+        screenLock.want(playing);
+        if (playing)
+            ticker.start(tick);
+        else
+            ticker.stop(tick);
+    },
+    onTakeEnded: (take) => void keep(take.recording()),
+});
 function mix() {
+    const synth = player.sound.made;
     if (!synth)
         return;
     Object.assign(synth.sounds, controls.sounds);
@@ -108,108 +127,43 @@ function mix() {
     synth.setVolume("click", click);
 }
 async function start() {
-    if (take || starting)
-        return;
-    if (replay)
-        stop();
-    starting = true;
-    const instrument = sound();
+    controls.setStatus("Starting…", "wait");
+    const settings = {
+        bpm: controls.tempo.valueAsNumber,
+        beatsPerBar: controls.beatsPerBar,
+        listen: wishes().listen ?? 0,
+        metronome: controls.metronome.checked,
+        style: controls.style,
+    };
     try {
-        const [ready] = await Promise.all([connection.unusedSession(wishes()), instrument.wake()]);
-        const settings = {
-            bpm: controls.tempo.valueAsNumber,
-            beatsPerBar: controls.beatsPerBar,
-            listen: wishes().listen ?? 0,
-            metronome: controls.metronome.checked,
-            style: controls.style,
-        };
-        shown = take = new Take(instrument, connection, ready, settings, latency);
-        stage.clear();
-        setPlaying(true);
+        if (await player.start(wishes(), settings))
+            showConnected();
     }
     catch {
-        // The connection has said why.
-    }
-    finally {
-        starting = false;
+        controls.setStatus(NO_SOUND, "bad");
     }
 }
 function stop() {
     // A session is one take: the next one starts cold.
-    if (end())
+    if (player.stop())
         void connection.begin(wishes()).catch(() => undefined);
 }
-/** Ends what plays; returns whether it was a take. */
-function end() {
-    if (!take && !replay)
-        return false;
-    const ended = take;
-    stoppedAt = (take ?? replay).position();
-    if (ended)
-        void keep(ended.recording());
-    take = replay = null;
-    synth?.stop();
-    for (const pitch of replayed)
-        stage.piano.setPressed(pitch, false);
-    replayed.clear();
-    setPlaying(false);
-    stage.clear();
-    return ended !== null;
-}
-function setPlaying(playing) {
-    controls.setPlaying(playing);
-    if (playing)
-        ticker.start(tick);
-    else
-        ticker.stop(tick);
-}
 function toggle() {
-    if (take || replay)
+    if (player.playing)
         stop();
-    else
+    else if (!player.busy)
         void start();
 }
-const player = {
-    press(pitch, velocity, when) {
-        if (calibration.measuring) {
-            calibration.tap(when);
-            return;
-        }
-        sound().press(pitch, velocity);
-        take?.press(pitch, velocity, secondsSince(when));
-        stage.piano.setPressed(pitch, true);
-    },
-    release(pitch, when) {
-        synth?.release(pitch);
-        take?.release(pitch, secondsSince(when));
-        stage.piano.setPressed(pitch, false);
-    },
-};
-function secondsSince(when) {
-    return Math.max(0, performance.now() - when) / 1000;
+document.addEventListener("visibilitychange", () => player.setHidden(document.hidden));
+// Those after which browsers let sound begin; a finger's touch counts when it is lifted.
+for (const type of ["pointerup", "keydown", "click"]) {
+    addEventListener(type, () => player.sound.wake(), true);
 }
-// A page that nobody looks at keeps no computer awake; a key wakes it, too.
-document.addEventListener("visibilitychange", () => {
-    if (document.hidden && !take && !replay && !starting)
-        void synth?.sleep();
-    else
-        void synth?.wake();
-});
 // --- past takes ----------------------------------------------------------------------------------
-const replayed = new Set();
 const takes = new TakesList((recording) => {
     stop();
-    const onKey = (pitch, down) => {
-        if (down)
-            replayed.add(pitch);
-        else
-            replayed.delete(pitch);
-        stage.piano.setPressed(pitch, down);
-    };
-    shown = replay = new Replay(sound(), recording, controls.style, onKey);
-    stage.clear();
+    player.playAgain(recording, controls.style);
     stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
-    setPlaying(true);
 });
 async function keep(recording) {
     try {
@@ -222,13 +176,13 @@ async function keep(recording) {
     }
 }
 // What is played is never lost: not with a closed window either.
-setInterval(() => take && void keep(take.recording()), KEEP_MS);
-addEventListener("pagehide", () => take && void keep(take.recording()));
-// --- how late the player is ----------------------------------------------------------------------
-const inputOffset = new InputOffset();
-function latency() {
-    return inputOffset.seconds(synth?.audio);
+setInterval(keepSoFar, KEEP_MS);
+addEventListener("pagehide", keepSoFar);
+function keepSoFar() {
+    if (player.take)
+        void keep(player.take.recording());
 }
+// --- how late the player is ----------------------------------------------------------------------
 function setOffset(milliseconds) {
     inputOffset.set(milliseconds);
     showOffset();
@@ -252,19 +206,29 @@ const calibration = new CalibrationDialog(ticker, (seconds) => {
 });
 controls.calibrate.addEventListener("click", () => {
     stop();
-    calibration.open(sound());
+    calibration.open(player.sound.synth);
 });
 controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
 controls.offsetAuto.addEventListener("click", () => setOffset(null));
 showOffset();
 // --- controls ------------------------------------------------------------------------------------
-const keyboard = new ComputerKeyboard(player, showOctave);
+/** While the input offset is measured, every key is a tap. */
+const hands = {
+    press(pitch, velocity, when) {
+        if (calibration.measuring)
+            calibration.tap(when);
+        else
+            player.press(pitch, velocity, when);
+    },
+    release: (pitch, when) => player.release(pitch, when),
+};
+const keyboard = new ComputerKeyboard(hands, showOctave);
 function showOctave(base) {
     controls.setOctave(base);
     stage.piano.setOctave(base);
 }
 showOctave(keyboard.base);
-listenToPiano(stage.piano.element, player);
+listenToPiano(stage.piano.element, hands);
 void printedLetters().then((letterOf) => {
     if (!letterOf)
         return;
@@ -283,33 +247,19 @@ controls.tap.addEventListener("keydown", (event) => {
         tap(event.timeStamp);
 });
 controls.start.addEventListener("click", toggle);
-addEventListener("keydown", (event) => {
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey)
-        return;
-    const target = event.target instanceof Element ? event.target : null;
-    if (target?.closest("dialog, select"))
-        return;
-    if (event.code === "KeyB")
-        tap(event.timeStamp);
-    else if (event.code === "KeyM")
-        controls.metronome.click();
-    else if (event.code === "KeyN")
-        controls.nextModel();
-    else if (event.code === "Space") {
-        // On a control, Space works that control.
-        const control = target?.closest("button, input, summary");
-        if (control && !(control instanceof HTMLInputElement && control.type === "range"))
-            return;
-        event.preventDefault();
-        toggle();
-    }
+listenForShortcuts({
+    toggle,
+    tap,
+    metronome: () => controls.metronome.click(),
+    nextModel: () => controls.nextModel(),
 });
+giveKeysBackAfterPointing();
 controls.octaveDown.addEventListener("click", () => keyboard.shift(-1));
 controls.octaveUp.addEventListener("click", () => keyboard.shift(1));
-controls.tempo.addEventListener("input", () => take?.setTempo(controls.tempo.valueAsNumber));
+controls.tempo.addEventListener("input", () => player.take?.setTempo(controls.tempo.valueAsNumber));
 controls.metronome.addEventListener("change", () => {
-    if (take)
-        take.metronome = controls.metronome.checked;
+    if (player.take)
+        player.take.metronome = controls.metronome.checked;
 });
 controls.temperature.addEventListener("input", () => {
     temperatureChosen = true;
@@ -323,9 +273,8 @@ for (const control of [controls.lookahead, controls.commit])
     control.addEventListener("change", sendReach);
 for (const style of controls.styles) {
     style.addEventListener("change", () => {
-        const playing = take ?? replay;
-        if (playing)
-            playing.accompaniment.style = controls.style;
+        if (player.playing)
+            player.playing.accompaniment.style = controls.style;
     });
 }
 for (const control of [
@@ -334,7 +283,7 @@ for (const control of [
 ]) {
     control.addEventListener("input", mix);
 }
-const midi = new MidiInput(player, (names) => controls.setMidiPorts(names));
+const midi = new MidiInput(hands, (names) => controls.setMidiPorts(names));
 async function connectMidi() {
     try {
         await midi.connect();
@@ -352,21 +301,18 @@ void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined)
 // --- the two clocks that drive it ----------------------------------------------------------------
 function tick() {
     pace.tick(performance.now());
-    take?.tick();
-    replay?.tick();
-    if (replay?.over)
-        stop();
+    player.tick();
 }
 const timing = new Timing();
 let lastReadingAt = -Infinity;
 function paint(now) {
-    const playing = take ?? replay;
+    const { take, playing, shown } = player;
     const pause = playing ? pace.pause : RESTING_MS;
     if (pause)
         setTimeout(() => requestAnimationFrame(paint), pause);
     else
         requestAnimationFrame(paint);
-    stage.draw(shown, playing?.position() ?? stoppedAt, playing !== null);
+    stage.draw(shown, player.position(), playing !== null);
     if (take && now - lastReadingAt > READINGS_MS) {
         lastReadingAt = now;
         const told = take.ledger.frames.filter(({ melody }) => melody !== null);
@@ -386,40 +332,5 @@ function fixMore() {
     sendReach();
     controls.setStatus(`Chords came late, so they are now fixed ${more.text} ahead.`, "bad");
 }
-/** For the curious, in the console: what the current or last take did, frame by frame. */
-const inspection = {
-    get playing() {
-        return take !== null || replay !== null;
-    },
-    /** In frames; negative in the count-in. */
-    get position() {
-        return (take ?? replay)?.position() ?? stoppedAt;
-    },
-    /** Every frame, and how many were late. */
-    get ledger() {
-        return shown instanceof Take ? shown.ledger : null;
-    },
-    /** What the last take would be kept as, now. */
-    get recording() {
-        return shown instanceof Take ? shown.recording() : null;
-    },
-    /** The chords that are planned, and how many frames are final. */
-    get plan() {
-        return shown && { committed: shown.committed, coming: shown.coming(Math.max(0, Math.floor(this.position))) };
-    },
-    /** Milliseconds to the server and back, and what its clock is ahead. */
-    get link() {
-        return { latency: connection.latency, clockOffset: connection.clockOffset };
-    },
-    /** Seconds: see `Take.appliedOffset`; and from the audio clock to the loudspeaker. */
-    get delays() {
-        const appliedOffset = shown instanceof Take ? shown.appliedOffset : 0;
-        return { appliedOffset, output: synth?.audio.outputLatency ?? 0 };
-    },
-    /** Resolves when the piano can be played. */
-    get loaded() {
-        return synth?.loaded;
-    },
-};
-Object.defineProperty(window, "gapt", { value: inspection });
+offerInspection(player, connection);
 void connection.begin(wishes()).catch(() => undefined);

@@ -5,6 +5,7 @@
  * `draw` runs once a screen frame and touches only what has changed. Knows no sound, no network.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { element } from "./dom.js";
 import { chordHue, chordParts, displayName } from "./names.js";
 import { framesPerBar } from "./performance.js";
 import { Piano } from "./piano.js";
@@ -12,9 +13,6 @@ import { Roll } from "./roll.js";
 import { Runway } from "./runway.js";
 const STRIP_BARS = 8;
 const PHRASE_BARS = 4;
-export function element(id) {
-    return document.getElementById(id);
-}
 function span(className, text) {
     const node = document.createElement("span");
     node.className = className;

@@ -29,14 +29,17 @@ export class Synth {
         };
         this.buses = { chords: bus(0.3), melody: bus(0.34), click: bus(0.05) };
     }
+    get awake() {
+        return this.audio.state === "running";
+    }
     /** Browsers let sound begin only once the user has done something. */
     async wake() {
-        if (this.audio.state !== "running")
+        if (!this.awake)
             await this.audio.resume();
     }
     /** Until it is woken nothing sounds, and the computer may go to sleep. */
     async sleep() {
-        if (this.audio.state === "running")
+        if (this.awake)
             await this.audio.suspend();
     }
     /** @param volume 0 to 1, as a fader: squared, so that it feels even */

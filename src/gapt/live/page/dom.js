@@ -1,0 +1,4 @@
+/** The page's elements, by their ids. */
+export function element(id) {
+    return document.getElementById(id);
+}

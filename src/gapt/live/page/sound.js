@@ -1,0 +1,79 @@
+/**
+ * The synth, as the browser lets it sound: made when it is first wanted, silent until the user has
+ * clicked or pressed a key, put to sleep while nobody needs it. Knows no page.
+ */
+import { Synth } from "./synth.js";
+/** Keys that nobody hears are complained of after so long: waking takes a moment. */
+const MUTED_MS = 300;
+/** Seconds that a key sounds which was let go before the browser allowed sound. */
+const TAP = 0.3;
+export class Sound {
+    onMade;
+    onMuted;
+    /** Null until it is wanted. */
+    made = null;
+    unheard = [];
+    muted = false;
+    /** @param onMuted is told that keys are pressed but not heard, and when that is over */
+    constructor(onMade, onMuted) {
+        this.onMade = onMade;
+        this.onMuted = onMuted;
+    }
+    get synth() {
+        if (this.made)
+            return this.made;
+        this.made = new Synth();
+        this.onMade(this.made);
+        return this.made;
+    }
+    press(pitch, velocity) {
+        const { synth } = this;
+        if (synth.awake) {
+            synth.press(pitch, velocity);
+            return;
+        }
+        // A sleeping clock would gather the notes and play them all at once.
+        this.unheard = [...this.unheard, { pitch, velocity, held: true, heard: false }];
+        void synth.wake().then(() => this.catchUp(this.unheard), () => undefined);
+        setTimeout(() => {
+            if (!synth.awake)
+                this.setMuted(true);
+        }, MUTED_MS);
+    }
+    release(pitch) {
+        this.made?.release(pitch);
+        for (const key of this.unheard)
+            if (key.pitch === pitch)
+                key.held = false;
+        this.unheard = this.unheard.filter(({ held }) => held);
+    }
+    /** To be called when the user does something: browsers let sound begin only then. */
+    wake() {
+        if (!this.made || this.made.awake)
+            return;
+        const { unheard } = this; // the end of a touch lets its key go, but is heard all the same
+        void this.made.wake().then(() => this.catchUp(unheard), () => undefined);
+    }
+    /** Until it is woken nothing sounds, and the computer may go to sleep. */
+    sleep() {
+        void this.made?.sleep();
+    }
+    catchUp(unheard) {
+        this.setMuted(false);
+        this.unheard = [];
+        const { synth } = this;
+        for (const key of unheard) {
+            if (key.heard)
+                continue;
+            key.heard = true;
+            synth.press(key.pitch, key.velocity);
+            if (!key.held)
+                synth.release(key.pitch, synth.audio.currentTime + TAP);
+        }
+    }
+    setMuted(muted) {
+        if (muted !== this.muted)
+            this.onMuted(muted);
+        this.muted = muted;
+    }
+}

@@ -1,0 +1,55 @@
+/**
+ * The computer's keyboard belongs to playing: the keys that work the page from anywhere, and who has
+ * the focus. Whoever works by keyboard keeps the focus where it is; whoever works by pointer gets
+ * the keys back for playing.
+ */
+
+export interface Shortcuts {
+  toggle(): void;
+  /** @param when as events carry it */
+  tap(when: number): void;
+  metronome(): void;
+  nextModel(): void;
+}
+
+export function listenForShortcuts(shortcuts: Shortcuts): void {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target instanceof Element ? event.target : null;
+    if (target?.closest("dialog, select")) return;
+    if (event.code === "Space") {
+      // On a control, Space works that control.
+      const control = target?.closest("button, input, summary");
+      if (control && !(control instanceof HTMLInputElement && control.type === "range")) return;
+      event.preventDefault();
+      if (!event.repeat) shortcuts.toggle();
+    } else if (event.repeat) return;
+    else if (event.code === "KeyB") shortcuts.tap(event.timeStamp);
+    else if (event.code === "KeyM") shortcuts.metronome();
+    else if (event.code === "KeyN") shortcuts.nextModel();
+  });
+}
+
+export function giveKeysBackAfterPointing(): void {
+  let pointing = false;
+  addEventListener("pointerdown", () => (pointing = true), true);
+  const giveBack = (): void => {
+    const focused = document.activeElement;
+    if (pointing && focused instanceof HTMLElement && !focused.closest("dialog")) focused.blur();
+  };
+  addEventListener("click", (event) => {
+    // A list stays open until something is chosen.
+    if (event.detail > 0 && !(document.activeElement instanceof HTMLSelectElement)) giveBack();
+  });
+  for (const select of document.querySelectorAll("select")) select.addEventListener("change", giveBack);
+  for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", giveBack);
+  addEventListener(
+    "keydown",
+    ({ key, target }) => {
+      if (key === "Tab") pointing = false;
+      // A list that was opened with the mouse and left without choosing: letters play again.
+      else if (target instanceof HTMLSelectElement && key.length === 1) giveBack();
+    },
+    true,
+  );
+}
