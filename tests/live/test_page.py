@@ -449,21 +449,27 @@ def test_measuring_is_cancelled_by_keyboard(page):
     expect(dialog).to_be_hidden()
 
 
-def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam):
+@pytest.mark.parametrize("full", [False, True])
+def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam, full):
     forbid = "() => { throw new DOMException('not here', 'SecurityError'); }"
     with browser.new_context() as context:
         page = context.new_page()
-        page.add_init_script(
-            f"Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open ="
-            f" {forbid};"
-        )
+        if full:
+            devtools = context.new_cdp_session(page)
+            quota = {"origin": jam.rstrip("/"), "quotaSize": 100}
+            devtools.send("Storage.overrideQuotaForOrigin", quota)
+        else:
+            page.add_init_script(
+                "Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open"
+                f" = {forbid};"
+            )
         open_page(page, jam)
         start(page)
         wait_until(page, "gapt.position > 1")
         page.keyboard.press("KeyA")
         wait_until(page, "gapt.position > 4")
         page.keyboard.press("Space")
-        expect(page.locator("#status")).to_contain_text("keeps no takes")
+        expect(page.locator("#status")).to_contain_text("cannot be saved")
 
 
 def test_pages_play_side_by_side(browser, jam):

@@ -203,6 +203,49 @@ def test_out_of_sight_its_sound_sleeps_unless_it_plays(page):
     assert page.evaluate("audio.state") == "running"
 
 
+def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page):
+    page.evaluate("""async () => {
+      const { Shelf } = await import("/shelf.js");
+      const shelf = new Shelf();
+      for (let day = 1; day <= 3; day++) {
+        await shelf.keep({
+          began: `2026-01-0${day}T12:00:00.000Z`, beatsPerBar: 4, frames: 16, cues: [],
+          tempos: [{ frame: -16, bpm: 120 }], notes: [],
+          chords: [{ frame: 0, name: "Bb7", notes: [46, 56, 62, 65] }],
+        });
+      }
+    }""")
+    page.reload()
+    expect(page.locator("#takes-count")).to_have_text("3")
+    page.locator("#takes-box summary").click()
+    takes = page.locator("#takes li")
+    expect(takes.first).to_contain_text("Jan 3, 2026, 12:00")
+    expect(takes.first).to_contain_text("0:02 · 120 BPM · B♭7")
+    start(page)
+    page.keyboard.press("A")
+    wait_until(page, "gapt.position > -8")
+    page.keyboard.down("A")
+    wait_until(page, "gapt.position > 1")
+    takes.first.get_by_role("button", name="Delete").click()
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    wait_until(
+        page,
+        """(async () => (await new (await import("/shelf.js")).Shelf().summaries()).length > 3)()""",
+    )
+    assert takes.count() == 3
+    assert takes.first.get_by_role("button", name="Sure?").is_visible()
+    page.keyboard.press("Space")
+    expect(takes).to_have_count(4)
+    # By keyboard: the next one's turn, and after the last one the list's.
+    page.locator("#takes li:nth-child(3) button").last.focus()
+    for left in (3, 2, 1, 0):
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(takes).to_have_count(left)
+        focused = takes.last.get_by_role("button", name="Delete") if left else "#takes-box summary"
+        expect(page.locator(focused) if left == 0 else focused).to_be_focused()
+
+
 def test_nothing_is_saved_up_while_the_browser_allows_no_sound_and_the_page_says_so(browser, jam):
     strict = browser.browser_type.launch(
         executable_path=CHROMIUM,

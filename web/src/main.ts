@@ -12,7 +12,7 @@ import { InputOffset } from "./input_offset.js";
 import { offerInspection } from "./inspection.js";
 import { printedLetters, relabel } from "./legends.js";
 import { Pace } from "./pace.js";
-import { framesPerBar, type Recording } from "./performance.js";
+import { framesPerBar } from "./performance.js";
 import { Player } from "./player.js";
 import type { ReadyMessage, SetMessage } from "./protocol.js";
 import { ScreenLock } from "./screen_lock.js";
@@ -21,7 +21,7 @@ import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
 import { Timing } from "./timing.js";
 
-const KEEP_MS = 10_000;
+const SAVE_MS = 10_000;
 const READINGS_MS = 400;
 /** Between pictures while nothing plays: shorter than it takes until a take begins. */
 const RESTING_MS = 100;
@@ -78,7 +78,7 @@ const connection = new Connection({
 });
 
 function showConnected(): void {
-  const lost = "This browser keeps no takes here (a private window, or no space).";
+  const lost = "Takes cannot be saved here (private window, or storage full).";
   controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
 }
 
@@ -121,7 +121,7 @@ const player: Player = new Player(connection, latency, {
     if (playing) ticker.start(tick);
     else ticker.stop(tick);
   },
-  onTakeEnded: (take) => void keep(take.recording()),
+  onTakeEnded: (take) => void takes.finish(take.recording()),
 });
 
 function mix(): void {
@@ -168,29 +168,26 @@ for (const type of ["pointerup", "keydown", "click"]) {
 
 // --- past takes ----------------------------------------------------------------------------------
 
-const takes = new TakesList((recording) => {
-  stop();
-  player.playAgain(recording, controls.style);
-  stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
+const takes = new TakesList({
+  onReplay(recording) {
+    stop();
+    player.playAgain(recording, controls.style);
+    stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
+  },
+  onKept(kept) {
+    if (kept === keepsTakes) return;
+    keepsTakes = kept;
+    showConnected();
+  },
+  onFailed: (text) => controls.setStatus(text, "bad"),
 });
 
-async function keep(recording: Recording): Promise<void> {
-  try {
-    await takes.keep(recording);
-    keepsTakes = true;
-  } catch {
-    keepsTakes = false;
-    showConnected();
-  }
-}
-
 // What is played is never lost: not with a closed window either.
-setInterval(keepSoFar, KEEP_MS);
-addEventListener("pagehide", keepSoFar);
-
-function keepSoFar(): void {
-  if (player.take) void keep(player.take.recording());
+function saveSoFar(): void {
+  if (player.take) void takes.save(player.take.recording());
 }
+setInterval(saveSoFar, SAVE_MS);
+addEventListener("pagehide", saveSoFar);
 
 // --- how late the player is ----------------------------------------------------------------------
 

@@ -66,8 +66,29 @@ export function framesPerBar(beatsPerBar: number): number {
   return FRAMES_PER_BEAT * beatsPerBar;
 }
 
+/** What a list says of a take. */
+export interface Summary {
+  /** As the recording's. */
+  began: string;
+  seconds: number;
+  bpm: number;
+  /** The names of the first few. */
+  chords: string[];
+}
+
+export function summary(recording: Recording): Summary {
+  const { began, tempos, chords } = recording;
+  const names = chords.flatMap(({ name }) => name ?? []);
+  return {
+    began,
+    seconds: Math.round(duration(recording)),
+    bpm: tempos[tempos.length - 1]!.bpm,
+    chords: names.slice(0, 4),
+  };
+}
+
 /** Seconds that a recording lasts. */
-export function duration({ tempos, frames }: Recording): number {
+function duration({ tempos, frames }: Recording): number {
   return tempos.reduce((seconds, { frame, bpm }, i) => {
     const end = Math.min(frames, tempos[i + 1]?.frame ?? frames);
     return seconds + (Math.max(0, end - Math.max(0, frame)) * 60) / bpm / FRAMES_PER_BEAT;

@@ -1,8 +1,9 @@
-/** Past takes, kept in this browser (IndexedDB) and nowhere else. Knows nothing of what they hold. */
+/** Past takes, kept in this browser (IndexedDB) and nowhere else; of each a summary, for the list. */
 
-import type { Recording } from "./performance.js";
+import { summary, type Recording, type Summary } from "./performance.js";
 
-const STORE = "takes";
+const TAKES = "takes";
+const SUMMARIES = "summaries";
 const KEPT = 200;
 
 export class Shelf {
@@ -14,37 +15,68 @@ export class Shelf {
   }
 
   /** Newest first. */
-  async all(): Promise<Recording[]> {
-    const takes = await this.run<Recording[]>("readonly", (store) => store.getAll());
-    return takes.reverse();
+  async summaries(): Promise<Summary[]> {
+    const summaries = await this.read<Summary[]>(SUMMARIES, (store) => store.getAll());
+    return summaries.reverse();
   }
 
-  /** Keep a take, or more of it; of very many, the oldest go. */
+  async take(began: string): Promise<Recording> {
+    return this.read<Recording>(TAKES, (store) => store.get(began));
+  }
+
+  /** Keep a take, or more of it. Rejects if there is no space. */
   async keep(take: Recording): Promise<void> {
-    await this.run("readwrite", (store) => store.put(take));
-    const began = await this.run("readonly", (store) => store.getAllKeys());
-    for (const old of began.slice(0, -KEPT)) await this.run("readwrite", (store) => store.delete(old));
+    await this.write((takes, summaries) => {
+      takes.put(take);
+      summaries.put(summary(take));
+    });
   }
 
-  async remove(began: string): Promise<void> {
-    await this.run("readwrite", (store) => store.delete(began));
+  async remove(...began: readonly string[]): Promise<void> {
+    await this.write((takes, summaries) => {
+      for (const each of began) {
+        takes.delete(each);
+        summaries.delete(each);
+      }
+    });
   }
 
-  private async run<T>(
-    mode: IDBTransactionMode,
-    act: (store: IDBObjectStore) => IDBRequest<T>,
-  ): Promise<T> {
-    const transaction = (await this.database).transaction(STORE, mode);
-    const done = result(act(transaction.objectStore(STORE)));
-    if (mode === "readwrite") transaction.commit(); // the page may be closing
+  /** Of very many, the oldest go. */
+  async trim(): Promise<void> {
+    const began = await this.read(SUMMARIES, (store) => store.getAllKeys());
+    await this.remove(...(began.slice(0, -KEPT) as string[]));
+  }
+
+  private async read<T>(store: string, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    return result(ask((await this.database).transaction(store).objectStore(store)));
+  }
+
+  /** Resolves when it is on the disk: a request that succeeds may still find no space there. */
+  private async write(act: (takes: IDBObjectStore, summaries: IDBObjectStore) => void): Promise<void> {
+    const transaction = (await this.database).transaction([TAKES, SUMMARIES], "readwrite");
+    const done = new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+    });
+    act(transaction.objectStore(TAKES), transaction.objectStore(SUMMARIES));
+    transaction.commit(); // the page may be closing
     return done;
   }
 }
 
 /** Rejects where the browser allows no site data. */
 async function open(): Promise<IDBDatabase> {
-  const opening = indexedDB.open("gapt", 1);
-  opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
+  const opening = indexedDB.open("gapt", 2);
+  opening.onupgradeneeded = ({ oldVersion }) => {
+    const { result: database, transaction } = opening;
+    if (oldVersion === 0) database.createObjectStore(TAKES, { keyPath: "began" });
+    const summaries = database.createObjectStore(SUMMARIES, { keyPath: "began" });
+    // The first version kept no summaries.
+    const kept: IDBRequest<Recording[]> = transaction!.objectStore(TAKES).getAll();
+    kept.onsuccess = () => {
+      for (const take of kept.result) summaries.put(summary(take));
+    };
+  };
   return result(opening);
 }
 

@@ -3,102 +3,132 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
-import { duration, type Recording } from "./performance.js";
+import type { Recording, Summary } from "./performance.js";
 import { Shelf } from "./shelf.js";
 
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
 const SURE_MS = 5000;
 
+export interface TakesHandlers {
+  onReplay(take: Recording): void;
+  /** Whether takes are kept here: the newest was, or could not be. */
+  onKept(kept: boolean): void;
+  /** In words for the player. */
+  onFailed(text: string): void;
+}
+
 export class TakesList {
   private readonly shelf = new Shelf();
   private readonly list = element<HTMLOListElement>("takes");
 
-  /** @param onReplay is told which take to play again */
-  constructor(private readonly onReplay: (take: Recording) => void) {
-    void this.show().catch(() => undefined);
+  constructor(private readonly handlers: TakesHandlers) {
+    void this.show().catch(() => undefined); // the first take that cannot be kept tells it
   }
 
-  /** Keep a take in which something was played. Rejects if the browser will not keep it. */
-  async keep(take: Recording): Promise<void> {
+  /** Keep a take, or more of it, so that it is not lost with a closed window. */
+  async save(take: Recording): Promise<void> {
     if (!take.notes.some(({ to }) => (to ?? 0) > 0)) return;
-    await this.shelf.keep(take);
-    await this.show();
+    try {
+      await this.shelf.keep(take);
+      this.handlers.onKept(true);
+    } catch {
+      this.handlers.onKept(false);
+    }
+  }
+
+  /** Keep a take that is over, and list it. */
+  async finish(take: Recording): Promise<void> {
+    await this.save(take);
+    await this.shelf.trim().then(() => this.show()).catch(() => undefined); // as `save` has told
   }
 
   private async show(): Promise<void> {
-    const takes = await this.shelf.all();
-    element("takes-count").textContent = takes.length ? String(takes.length) : "";
-    element("takes-none").hidden = takes.length > 0;
-    const focused = this.buttons.findIndex((made) => made === document.activeElement);
-    const fromEnd = this.buttons.length - focused; // new takes come first
-    this.list.replaceChildren(...takes.map((take) => this.item(take)));
-    if (focused >= 0) this.buttons.at(-fromEnd)?.focus();
+    const summaries = await this.shelf.summaries();
+    const wanted = new Map(summaries.map((summary) => [summary.began, summary]));
+    // What is listed stays as it is: it may have the focus, or wait for an answer.
+    for (const item of [...this.list.children] as HTMLLIElement[]) {
+      if (!wanted.delete(item.dataset["began"]!)) item.remove();
+    }
+    this.list.prepend(...[...wanted.values()].map((summary) => this.item(summary)));
+    element("takes-count").textContent = summaries.length ? String(summaries.length) : "";
+    element("takes-none").hidden = summaries.length > 0;
   }
 
-  private get buttons(): HTMLButtonElement[] {
-    return [...this.list.querySelectorAll("button")];
-  }
-
-  private item(take: Recording): HTMLLIElement {
+  private item({ began, seconds, bpm, chords }: Summary): HTMLLIElement {
     const item = document.createElement("li");
-    const when = new Date(take.began);
+    item.dataset["began"] = began;
     const title = document.createElement("p");
     const name = document.createElement("b");
+    const when = new Date(began);
     name.textContent = when.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-    const seconds = Math.round(duration(take));
     const length = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    const bpm = take.tempos[take.tempos.length - 1]!.bpm;
-    const first = take.chords.filter((c) => c.name !== null).slice(0, 4);
-    const chords = first.map((chord) => displayName(chord.name!)).join(" ");
-    title.append(name, ` ${length} · ${bpm} BPM · ${chords || "no chords"}`);
+    title.append(name, ` ${length} · ${bpm} BPM · ${chords.map(displayName).join(" ") || "no chords"}`);
 
     const buttons = document.createElement("p");
-    const file = `gapt ${take.began.slice(0, 19).replaceAll(":", "-")}`;
+    const file = `gapt ${began.slice(0, 19).replaceAll(":", "-")}`;
     const about = `take of ${name.textContent}`;
+    const read = async (use: (take: Recording) => void): Promise<void> => {
+      try {
+        use(await this.shelf.take(began));
+      } catch {
+        this.handlers.onFailed("This take cannot be read.");
+      }
+    };
     buttons.append(
-      button("Replay", `Replay the ${about}`, () => this.onReplay(take)),
+      button("Replay", `Replay the ${about}`, () => void read(this.handlers.onReplay)),
       button("MIDI", `Save the ${about} as MIDI`, () => {
-        save(`${file}.mid`, new Blob([midiFile(take)], { type: "audio/midi" }));
+        void read((take) => download(`${file}.mid`, midiFile(take), "audio/midi"));
       }),
       button("JSON", `Save the ${about} as JSON`, () => {
-        const text = JSON.stringify(take, null, 1);
-        save(`${file}.json`, new Blob([text], { type: "application/json" }));
+        void read((take) => download(`${file}.json`, JSON.stringify(take, null, 1), "application/json"));
       }),
     );
     const remove = button("Delete", `Delete the ${about}`, () => {
-      if (remove.textContent === SURE) void this.remove(take.began);
-      ask(remove, SURE, `Delete the ${about} for good`);
-      setTimeout(() => ask(remove, "Delete", `Delete the ${about}`), SURE_MS);
+      if (remove.textContent === SURE) void this.remove(item);
+      label(remove, SURE, `${SURE} Delete the ${about} for good`);
+      setTimeout(() => label(remove, "Delete", `Delete the ${about}`), SURE_MS);
     });
     buttons.append(remove);
     item.append(title, buttons);
     return item;
   }
 
-  private async remove(began: string): Promise<void> {
-    await this.shelf.remove(began);
-    await this.show();
+  private async remove(item: HTMLLIElement): Promise<void> {
+    try {
+      await this.shelf.remove(item.dataset["began"]!);
+      if (item.contains(document.activeElement)) this.focusBeside(item);
+      await this.show();
+    } catch {
+      this.handlers.onFailed("This take cannot be deleted.");
+    }
+  }
+
+  /** The Delete of the next take, else of the previous; else what opens the list. */
+  private focusBeside(item: HTMLLIElement): void {
+    const beside = item.nextElementSibling ?? item.previousElementSibling;
+    const next = beside?.querySelector<HTMLElement>("button:last-child");
+    (next ?? element("takes-box").querySelector("summary"))?.focus();
   }
 }
 
-function button(text: string, label: string, act: () => void): HTMLButtonElement {
+function button(text: string, name: string, act: () => void): HTMLButtonElement {
   const made = document.createElement("button");
   made.type = "button";
-  ask(made, text, label);
+  label(made, text, name);
   made.addEventListener("click", act);
   return made;
 }
 
-function ask(button: HTMLButtonElement, text: string, label: string): void {
+function label(button: HTMLButtonElement, text: string, name: string): void {
   button.textContent = text;
-  button.setAttribute("aria-label", label);
-  button.title = label;
+  button.setAttribute("aria-label", name);
+  button.title = name;
 }
 
-function save(name: string, content: Blob): void {
+function download(name: string, content: BlobPart, type: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
+  link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -18,7 +18,7 @@ import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
 import { Timing } from "./timing.js";
-const KEEP_MS = 10_000;
+const SAVE_MS = 10_000;
 const READINGS_MS = 400;
 /** Between pictures while nothing plays: shorter than it takes until a take begins. */
 const RESTING_MS = 100;
@@ -71,7 +71,7 @@ const connection = new Connection({
     },
 });
 function showConnected() {
-    const lost = "This browser keeps no takes here (a private window, or no space).";
+    const lost = "Takes cannot be saved here (private window, or storage full).";
     controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
 }
 function showSettings({ models, settings }) {
@@ -114,7 +114,7 @@ const player = new Player(connection, latency, {
         else
             ticker.stop(tick);
     },
-    onTakeEnded: (take) => void keep(take.recording()),
+    onTakeEnded: (take) => void takes.finish(take.recording()),
 });
 function mix() {
     const synth = player.sound.made;
@@ -160,28 +160,27 @@ for (const type of ["pointerup", "keydown", "click"]) {
     addEventListener(type, () => player.sound.wake(), true);
 }
 // --- past takes ----------------------------------------------------------------------------------
-const takes = new TakesList((recording) => {
-    stop();
-    player.playAgain(recording, controls.style);
-    stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
-});
-async function keep(recording) {
-    try {
-        await takes.keep(recording);
-        keepsTakes = true;
-    }
-    catch {
-        keepsTakes = false;
+const takes = new TakesList({
+    onReplay(recording) {
+        stop();
+        player.playAgain(recording, controls.style);
+        stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
+    },
+    onKept(kept) {
+        if (kept === keepsTakes)
+            return;
+        keepsTakes = kept;
         showConnected();
-    }
-}
+    },
+    onFailed: (text) => controls.setStatus(text, "bad"),
+});
 // What is played is never lost: not with a closed window either.
-setInterval(keepSoFar, KEEP_MS);
-addEventListener("pagehide", keepSoFar);
-function keepSoFar() {
+function saveSoFar() {
     if (player.take)
-        void keep(player.take.recording());
+        void takes.save(player.take.recording());
 }
+setInterval(saveSoFar, SAVE_MS);
+addEventListener("pagehide", saveSoFar);
 // --- how late the player is ----------------------------------------------------------------------
 function setOffset(milliseconds) {
     inputOffset.set(milliseconds);

@@ -1,5 +1,7 @@
-/** Past takes, kept in this browser (IndexedDB) and nowhere else. Knows nothing of what they hold. */
-const STORE = "takes";
+/** Past takes, kept in this browser (IndexedDB) and nowhere else; of each a summary, for the list. */
+import { summary } from "./performance.js";
+const TAKES = "takes";
+const SUMMARIES = "summaries";
 const KEPT = 200;
 export class Shelf {
     database;
@@ -8,32 +10,63 @@ export class Shelf {
         this.database.catch(() => undefined); // who asks for a take learns it
     }
     /** Newest first. */
-    async all() {
-        const takes = await this.run("readonly", (store) => store.getAll());
-        return takes.reverse();
+    async summaries() {
+        const summaries = await this.read(SUMMARIES, (store) => store.getAll());
+        return summaries.reverse();
     }
-    /** Keep a take, or more of it; of very many, the oldest go. */
+    async take(began) {
+        return this.read(TAKES, (store) => store.get(began));
+    }
+    /** Keep a take, or more of it. Rejects if there is no space. */
     async keep(take) {
-        await this.run("readwrite", (store) => store.put(take));
-        const began = await this.run("readonly", (store) => store.getAllKeys());
-        for (const old of began.slice(0, -KEPT))
-            await this.run("readwrite", (store) => store.delete(old));
+        await this.write((takes, summaries) => {
+            takes.put(take);
+            summaries.put(summary(take));
+        });
     }
-    async remove(began) {
-        await this.run("readwrite", (store) => store.delete(began));
+    async remove(...began) {
+        await this.write((takes, summaries) => {
+            for (const each of began) {
+                takes.delete(each);
+                summaries.delete(each);
+            }
+        });
     }
-    async run(mode, act) {
-        const transaction = (await this.database).transaction(STORE, mode);
-        const done = result(act(transaction.objectStore(STORE)));
-        if (mode === "readwrite")
-            transaction.commit(); // the page may be closing
+    /** Of very many, the oldest go. */
+    async trim() {
+        const began = await this.read(SUMMARIES, (store) => store.getAllKeys());
+        await this.remove(...began.slice(0, -KEPT));
+    }
+    async read(store, ask) {
+        return result(ask((await this.database).transaction(store).objectStore(store)));
+    }
+    /** Resolves when it is on the disk: a request that succeeds may still find no space there. */
+    async write(act) {
+        const transaction = (await this.database).transaction([TAKES, SUMMARIES], "readwrite");
+        const done = new Promise((resolve, reject) => {
+            transaction.oncomplete = () => resolve();
+            transaction.onabort = () => reject(transaction.error);
+        });
+        act(transaction.objectStore(TAKES), transaction.objectStore(SUMMARIES));
+        transaction.commit(); // the page may be closing
         return done;
     }
 }
 /** Rejects where the browser allows no site data. */
 async function open() {
-    const opening = indexedDB.open("gapt", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "began" });
+    const opening = indexedDB.open("gapt", 2);
+    opening.onupgradeneeded = ({ oldVersion }) => {
+        const { result: database, transaction } = opening;
+        if (oldVersion === 0)
+            database.createObjectStore(TAKES, { keyPath: "began" });
+        const summaries = database.createObjectStore(SUMMARIES, { keyPath: "began" });
+        // The first version kept no summaries.
+        const kept = transaction.objectStore(TAKES).getAll();
+        kept.onsuccess = () => {
+            for (const take of kept.result)
+                summaries.put(summary(take));
+        };
+    };
     return result(opening);
 }
 function result(request) {

@@ -2,91 +2,115 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
-import { duration } from "./performance.js";
 import { Shelf } from "./shelf.js";
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
 const SURE_MS = 5000;
 export class TakesList {
-    onReplay;
+    handlers;
     shelf = new Shelf();
     list = element("takes");
-    /** @param onReplay is told which take to play again */
-    constructor(onReplay) {
-        this.onReplay = onReplay;
-        void this.show().catch(() => undefined);
+    constructor(handlers) {
+        this.handlers = handlers;
+        void this.show().catch(() => undefined); // the first take that cannot be kept tells it
     }
-    /** Keep a take in which something was played. Rejects if the browser will not keep it. */
-    async keep(take) {
+    /** Keep a take, or more of it, so that it is not lost with a closed window. */
+    async save(take) {
         if (!take.notes.some(({ to }) => (to ?? 0) > 0))
             return;
-        await this.shelf.keep(take);
-        await this.show();
+        try {
+            await this.shelf.keep(take);
+            this.handlers.onKept(true);
+        }
+        catch {
+            this.handlers.onKept(false);
+        }
+    }
+    /** Keep a take that is over, and list it. */
+    async finish(take) {
+        await this.save(take);
+        await this.shelf.trim().then(() => this.show()).catch(() => undefined); // as `save` has told
     }
     async show() {
-        const takes = await this.shelf.all();
-        element("takes-count").textContent = takes.length ? String(takes.length) : "";
-        element("takes-none").hidden = takes.length > 0;
-        const focused = this.buttons.findIndex((made) => made === document.activeElement);
-        const fromEnd = this.buttons.length - focused; // new takes come first
-        this.list.replaceChildren(...takes.map((take) => this.item(take)));
-        if (focused >= 0)
-            this.buttons.at(-fromEnd)?.focus();
+        const summaries = await this.shelf.summaries();
+        const wanted = new Map(summaries.map((summary) => [summary.began, summary]));
+        // What is listed stays as it is: it may have the focus, or wait for an answer.
+        for (const item of [...this.list.children]) {
+            if (!wanted.delete(item.dataset["began"]))
+                item.remove();
+        }
+        this.list.prepend(...[...wanted.values()].map((summary) => this.item(summary)));
+        element("takes-count").textContent = summaries.length ? String(summaries.length) : "";
+        element("takes-none").hidden = summaries.length > 0;
     }
-    get buttons() {
-        return [...this.list.querySelectorAll("button")];
-    }
-    item(take) {
+    item({ began, seconds, bpm, chords }) {
         const item = document.createElement("li");
-        const when = new Date(take.began);
+        item.dataset["began"] = began;
         const title = document.createElement("p");
         const name = document.createElement("b");
+        const when = new Date(began);
         name.textContent = when.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-        const seconds = Math.round(duration(take));
         const length = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-        const bpm = take.tempos[take.tempos.length - 1].bpm;
-        const first = take.chords.filter((c) => c.name !== null).slice(0, 4);
-        const chords = first.map((chord) => displayName(chord.name)).join(" ");
-        title.append(name, ` ${length} · ${bpm} BPM · ${chords || "no chords"}`);
+        title.append(name, ` ${length} · ${bpm} BPM · ${chords.map(displayName).join(" ") || "no chords"}`);
         const buttons = document.createElement("p");
-        const file = `gapt ${take.began.slice(0, 19).replaceAll(":", "-")}`;
+        const file = `gapt ${began.slice(0, 19).replaceAll(":", "-")}`;
         const about = `take of ${name.textContent}`;
-        buttons.append(button("Replay", `Replay the ${about}`, () => this.onReplay(take)), button("MIDI", `Save the ${about} as MIDI`, () => {
-            save(`${file}.mid`, new Blob([midiFile(take)], { type: "audio/midi" }));
+        const read = async (use) => {
+            try {
+                use(await this.shelf.take(began));
+            }
+            catch {
+                this.handlers.onFailed("This take cannot be read.");
+            }
+        };
+        buttons.append(button("Replay", `Replay the ${about}`, () => void read(this.handlers.onReplay)), button("MIDI", `Save the ${about} as MIDI`, () => {
+            void read((take) => download(`${file}.mid`, midiFile(take), "audio/midi"));
         }), button("JSON", `Save the ${about} as JSON`, () => {
-            const text = JSON.stringify(take, null, 1);
-            save(`${file}.json`, new Blob([text], { type: "application/json" }));
+            void read((take) => download(`${file}.json`, JSON.stringify(take, null, 1), "application/json"));
         }));
         const remove = button("Delete", `Delete the ${about}`, () => {
             if (remove.textContent === SURE)
-                void this.remove(take.began);
-            ask(remove, SURE, `Delete the ${about} for good`);
-            setTimeout(() => ask(remove, "Delete", `Delete the ${about}`), SURE_MS);
+                void this.remove(item);
+            label(remove, SURE, `${SURE} Delete the ${about} for good`);
+            setTimeout(() => label(remove, "Delete", `Delete the ${about}`), SURE_MS);
         });
         buttons.append(remove);
         item.append(title, buttons);
         return item;
     }
-    async remove(began) {
-        await this.shelf.remove(began);
-        await this.show();
+    async remove(item) {
+        try {
+            await this.shelf.remove(item.dataset["began"]);
+            if (item.contains(document.activeElement))
+                this.focusBeside(item);
+            await this.show();
+        }
+        catch {
+            this.handlers.onFailed("This take cannot be deleted.");
+        }
+    }
+    /** The Delete of the next take, else of the previous; else what opens the list. */
+    focusBeside(item) {
+        const beside = item.nextElementSibling ?? item.previousElementSibling;
+        const next = beside?.querySelector("button:last-child");
+        (next ?? element("takes-box").querySelector("summary"))?.focus();
     }
 }
-function button(text, label, act) {
+function button(text, name, act) {
     const made = document.createElement("button");
     made.type = "button";
-    ask(made, text, label);
+    label(made, text, name);
     made.addEventListener("click", act);
     return made;
 }
-function ask(button, text, label) {
+function label(button, text, name) {
     button.textContent = text;
-    button.setAttribute("aria-label", label);
-    button.title = label;
+    button.setAttribute("aria-label", name);
+    button.title = name;
 }
-function save(name, content) {
+function download(name, content, type) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(content);
+    link.href = URL.createObjectURL(new Blob([content], { type }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
