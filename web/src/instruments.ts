@@ -13,6 +13,8 @@ export interface Voice {
   release(at: number): void;
   /** Silence it at once, even if it has not begun. */
   cancel(): void;
+  /** Called when it is silent. */
+  onEnded?: () => void;
 }
 
 export const SOUNDS = ["piano", "electric piano", "organ", "strings", "lead"] as const;
@@ -222,8 +224,7 @@ export class Instruments {
       if (source instanceof AudioBufferSourceNode) source.start(start, offset);
       else source.start(start);
     }
-    sources[0]!.onended = () => gate.disconnect();
-    return {
+    const voice: Voice = {
       start,
       release: (at) => {
         gate.gain.setTargetAtTime(0, Math.max(at, start), fade);
@@ -234,5 +235,10 @@ export class Instruments {
         for (const source of sources) source.stop();
       },
     };
+    sources[0]!.onended = () => {
+      gate.disconnect();
+      voice.onEnded?.();
+    };
+    return voice;
   }
 }

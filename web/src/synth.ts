@@ -16,11 +16,14 @@ export class Synth {
   readonly sounds: { chords: Sound; melody: Sound } = { chords: "piano", melody: "piano" };
   private readonly instruments: Instruments;
   private readonly buses: Readonly<Record<Part, GainNode>>;
-  private chord: Voice[] = [];
+  private readonly chord = new Set<Voice>();
   private readonly melody = new Map<number, Voice>();
 
   constructor() {
     this.audio = new AudioContext({ latencyHint: "interactive" });
+    // An iPhone on silent mutes pages, unless they play music.
+    const { audioSession } = navigator as { audioSession?: { type: string } };
+    if (audioSession) audioSession.type = "playback";
     this.instruments = new Instruments(this.audio);
     this.loaded = this.instruments.load();
     const master = this.masterBus();
@@ -61,13 +64,14 @@ export class Synth {
       ? instruments.playBass(sounds.chords, buses.chords, pitch, velocity, at)
       : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
     if (Number.isFinite(until)) voice.release(until);
-    this.chord.push(voice);
+    voice.onEnded = () => this.chord.delete(voice);
+    this.chord.add(voice);
   }
 
   /** Let go of the chord that sounds. */
   rest(at: number): void {
     for (const voice of this.chord) voice.release(at);
-    this.chord = [];
+    this.chord.clear();
   }
 
   /** Silence everything now, what is scheduled as well. */
@@ -77,7 +81,7 @@ export class Synth {
       if (voice.start > now) voice.cancel();
       else voice.release(now);
     }
-    this.chord = [];
+    this.chord.clear();
     this.melody.clear();
   }
 

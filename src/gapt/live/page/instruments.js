@@ -192,8 +192,7 @@ export class Instruments {
             else
                 source.start(start);
         }
-        sources[0].onended = () => gate.disconnect();
-        return {
+        const voice = {
             start,
             release: (at) => {
                 gate.gain.setTargetAtTime(0, Math.max(at, start), fade);
@@ -206,5 +205,10 @@ export class Instruments {
                     source.stop();
             },
         };
+        sources[0].onended = () => {
+            gate.disconnect();
+            voice.onEnded?.();
+        };
+        return voice;
     }
 }

@@ -12,10 +12,14 @@ export class Synth {
     sounds = { chords: "piano", melody: "piano" };
     instruments;
     buses;
-    chord = [];
+    chord = new Set();
     melody = new Map();
     constructor() {
         this.audio = new AudioContext({ latencyHint: "interactive" });
+        // An iPhone on silent mutes pages, unless they play music.
+        const { audioSession } = navigator;
+        if (audioSession)
+            audioSession.type = "playback";
         this.instruments = new Instruments(this.audio);
         this.loaded = this.instruments.load();
         const master = this.masterBus();
@@ -54,13 +58,14 @@ export class Synth {
             : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
         if (Number.isFinite(until))
             voice.release(until);
-        this.chord.push(voice);
+        voice.onEnded = () => this.chord.delete(voice);
+        this.chord.add(voice);
     }
     /** Let go of the chord that sounds. */
     rest(at) {
         for (const voice of this.chord)
             voice.release(at);
-        this.chord = [];
+        this.chord.clear();
     }
     /** Silence everything now, what is scheduled as well. */
     stop() {
@@ -71,7 +76,7 @@ export class Synth {
             else
                 voice.release(now);
         }
-        this.chord = [];
+        this.chord.clear();
         this.melody.clear();
     }
     /** The player's note, now, or at a time of the audio clock. */
