@@ -1,0 +1,56 @@
+/** How late the player's notes arrive: the slider that says so, and the dialog that measures it. */
+import { CalibrationDialog } from "./calibration_dialog.js";
+import { FRAMES_PER_BEAT } from "./clock.js";
+import { InputOffset } from "./input_offset.js";
+const LEAST_MS = -50;
+const MOST_MS = 400;
+export class OffsetPanel {
+    controls;
+    audio;
+    offset = new InputOffset();
+    dialog;
+    /**
+     * @param audio if there is sound yet
+     * @param wake makes the page still, and the sound ready to measure with
+     */
+    constructor(controls, ticker, audio, wake) {
+        this.controls = controls;
+        this.audio = audio;
+        this.dialog = new CalibrationDialog(ticker, (seconds) => this.onMeasured(seconds));
+        controls.calibrate.addEventListener("click", () => this.dialog.open(wake()));
+        controls.offset.addEventListener("input", () => this.set(controls.offset.valueAsNumber));
+        controls.offsetAuto.addEventListener("click", () => this.set(null));
+        this.show();
+    }
+    get seconds() {
+        return this.offset.seconds(this.audio());
+    }
+    get measuring() {
+        return this.dialog.measuring;
+    }
+    tap(when) {
+        this.dialog.tap(when);
+    }
+    show() {
+        this.controls.showOffset(1000 * this.seconds, this.offset.milliseconds === null);
+    }
+    set(milliseconds) {
+        this.offset.set(milliseconds);
+        this.show();
+    }
+    onMeasured(seconds) {
+        const { commit, tempo } = this.controls;
+        this.set(Math.min(MOST_MS, Math.max(LEAST_MS, Math.round(1000 * seconds))));
+        const frame = 60 / tempo.valueAsNumber / FRAMES_PER_BEAT;
+        // A quarter of a frame can be made up for at any setting; more must be planned.
+        const needed = 1 + Math.ceil(Math.max(0, seconds / frame - 0.25));
+        const measured = `${this.offset.milliseconds} ms.`;
+        if (needed <= Number(commit.value))
+            return `${measured} Your notes now count that much earlier.`;
+        const enough = [...commit.options].find((option) => Number(option.value) >= needed);
+        commit.value = (enough ?? commit.options[commit.length - 1]).value;
+        commit.dispatchEvent(new Event("change"));
+        return (`${measured} That is long, so chords are now fixed ${commit.selectedOptions[0].text} ahead ` +
+            "to stay in time. Wired headphones or the built-in speakers would be faster.");
+    }
+}
