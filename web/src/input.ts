@@ -20,6 +20,8 @@ export const KEY_CODES = [
 const LOWEST_BASE = 36;
 const HIGHEST_BASE = 84;
 const VELOCITY = 0.8;
+/** A key that is activated rather than held sounds so long. */
+const ACTIVATED_MS = 400;
 
 export class ComputerKeyboard {
   /** MIDI pitch of the A key. */
@@ -45,7 +47,7 @@ export class ComputerKeyboard {
 
   private down(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target instanceof HTMLSelectElement) return; // letters choose an option there
+    if (document.activeElement instanceof HTMLSelectElement) return; // letters choose an option
     if (document.querySelector("dialog[open]")) return;
     const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
     if (key >= 0) event.preventDefault(); // ' opens a search bar in Firefox
@@ -105,6 +107,14 @@ export function listenToPiano(piano: HTMLElement, notes: NoteListener): void {
   });
   piano.addEventListener("pointerup", lift);
   piano.addEventListener("pointercancel", lift);
+  piano.addEventListener("click", (event) => {
+    if (event.detail > 0 || !(event.target instanceof HTMLElement)) return;
+    // No pointer: a screen reader, or a voice, that has activated a key.
+    const pitch = Number(event.target.closest<HTMLElement>("[data-pitch]")?.dataset["pitch"]);
+    if (Number.isNaN(pitch)) return;
+    notes.press(pitch, VELOCITY, event.timeStamp);
+    setTimeout(() => notes.release(pitch, performance.now()), ACTIVATED_MS);
+  });
 }
 
 const SUSTAIN = 64;

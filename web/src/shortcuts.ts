@@ -15,11 +15,11 @@ export interface Shortcuts {
 export function listenForShortcuts(shortcuts: Shortcuts): void {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target instanceof Element ? event.target : null;
-    if (target?.closest("dialog, select")) return;
+    const focused = document.activeElement;
+    if (focused instanceof HTMLSelectElement || document.querySelector("dialog[open]")) return;
     if (event.code === "Space") {
       // On a control, Space works that control.
-      const control = target?.closest("button, input, summary");
+      const control = focused?.closest("button, input, summary");
       if (control && !(control instanceof HTMLInputElement && control.type === "range")) return;
       event.preventDefault();
       if (!event.repeat) shortcuts.toggle();
@@ -45,10 +45,13 @@ export function giveKeysBackAfterPointing(): void {
   for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", giveBack);
   addEventListener(
     "keydown",
-    ({ key, target }) => {
-      if (key === "Tab") pointing = false;
-      // A list that was opened with the mouse and left without choosing: letters play again.
-      else if (target instanceof HTMLSelectElement && key.length === 1) giveBack();
+    (event) => {
+      if (event.key === "Tab") pointing = false;
+      const inList = document.activeElement instanceof HTMLSelectElement;
+      if (!pointing || !inList || event.key.length > 1) return;
+      // It was opened with the mouse and left without choosing: letters play again.
+      giveBack();
+      event.preventDefault();
     },
     true,
   );

@@ -7,12 +7,12 @@ export function listenForShortcuts(shortcuts) {
     addEventListener("keydown", (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey)
             return;
-        const target = event.target instanceof Element ? event.target : null;
-        if (target?.closest("dialog, select"))
+        const focused = document.activeElement;
+        if (focused instanceof HTMLSelectElement || document.querySelector("dialog[open]"))
             return;
         if (event.code === "Space") {
             // On a control, Space works that control.
-            const control = target?.closest("button, input, summary");
+            const control = focused?.closest("button, input, summary");
             if (control && !(control instanceof HTMLInputElement && control.type === "range"))
                 return;
             event.preventDefault();
@@ -46,11 +46,14 @@ export function giveKeysBackAfterPointing() {
         select.addEventListener("change", giveBack);
     for (const dialog of document.querySelectorAll("dialog"))
         dialog.addEventListener("close", giveBack);
-    addEventListener("keydown", ({ key, target }) => {
-        if (key === "Tab")
+    addEventListener("keydown", (event) => {
+        if (event.key === "Tab")
             pointing = false;
-        // A list that was opened with the mouse and left without choosing: letters play again.
-        else if (target instanceof HTMLSelectElement && key.length === 1)
-            giveBack();
+        const inList = document.activeElement instanceof HTMLSelectElement;
+        if (!pointing || !inList || event.key.length > 1)
+            return;
+        // It was opened with the mouse and left without choosing: letters play again.
+        giveBack();
+        event.preventDefault();
     }, true);
 }
