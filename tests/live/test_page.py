@@ -429,14 +429,24 @@ def test_the_page_speaks_of_the_keys_as_they_are_printed(browser, jam):
         open_page(page, jam)
         expect(page.locator("#octave-down")).to_have_text("W −")
         expect(page.locator("#octave-down")).to_have_attribute("aria-keyshortcuts", "W")
-        expect(page.locator("#octave-down")).to_have_attribute("title", "An octave down: W")
+        expect(page.locator("#octave-down")).to_have_attribute("aria-label", "W −, octave down")
+        expect(page.locator("#octave-help")).to_contain_text("W and X")
         expect(page.locator("#octave-up")).to_have_text("X +")  # the browser does not tell
         expect(page.locator("#piano .letter").first).to_have_text("Q")
         expect(page.locator("#piano .letter").nth(1)).to_have_text("S")
-        expect(page.locator(".hint")).to_contain_text("Q to Ù play")
+        expect(page.locator(".hint.for-keys")).to_contain_text("Q to Ù play")
         before = page.locator("#octave").text_content()
         page.keyboard.press("KeyZ")  # the position, whatever is printed there
         expect(page.locator("#octave")).not_to_have_text(before)
+
+
+def test_where_the_browser_does_not_tell_the_letters_are_learned_from_what_is_typed(page):
+    press = "({ code, key }) => void dispatchEvent(new KeyboardEvent('keydown', { code, key }))"
+    for code, key in (("KeyA", "q"), ("KeyZ", "w"), ("KeyS", "s")):
+        page.evaluate(press, {"code": code, "key": key})
+    expect(page.locator("#piano .letter").first).to_have_text("Q")
+    expect(page.locator("#octave-down")).to_have_text("W −")
+    expect(page.locator(".hint.for-keys")).to_contain_text("Q to ' play")
 
 
 def test_measuring_is_cancelled_by_keyboard(page):

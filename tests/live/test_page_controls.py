@@ -160,15 +160,111 @@ def test_the_keyboard_alone_reaches_every_control_and_plays(page):
     assert pressed(page) == []
 
 
-def test_the_controls_explain_themselves_where_no_mouse_rests_on_them(page):
-    said = """() => [...document.querySelectorAll("#controls [title]:not(button, summary, label)")]
-        .map((control) => [control.title, getComputedStyle(control, "::after").content])"""
-    assert all(shown == "none" for _, shown in page.evaluate(said))
+def test_every_control_says_what_it_does_to_screen_readers_mice_and_whoever_asks(page):
+    controls = page.locator("#controls :is(button, input, select, summary), meter, #timing")
+    told = """(controls) => controls.map((control) => {
+      const told = control.closest("[aria-describedby]");
+      const help = document.getElementById(told?.getAttribute("aria-describedby"));
+      const shown = help !== null && getComputedStyle(help.closest(".help")).display !== "none";
+      return [control.id, help?.textContent, told?.title, shown];
+    })"""
+    before = controls.evaluate_all(told)
+    assert len(before) > 30
+    for control, help_text, title, shown in before:
+        assert help_text, control
+        assert title == help_text
+        assert not shown
+    assert any("gapt: varied" in help_text for _, help_text, _, _ in before)
     page.get_by_role("button", name="Explain").click()
-    explained = page.evaluate(said)
-    assert len(explained) > 6
-    assert all(shown == f'"{title}"' for title, shown in explained)
-    assert any("gapt: varied" in title for title, _ in explained)
+    assert all(shown for *_, shown in controls.evaluate_all(told))
+
+
+def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
+    def focused():
+        return page.evaluate("document.activeElement.id")
+
+    page.locator("#explain").click()
+    assert focused() == ""
+    page.locator("#metre").focus()
+    page.keyboard.down("A")  # a list that was left without choosing
+    assert pressed(page) == [60]
+    assert focused() == ""
+    page.keyboard.up("A")
+    page.locator("#metre").focus()
+    page.locator("#metre").select_option("3")
+    assert focused() == ""
+    page.locator("#advanced summary").click()
+    page.locator("#calibrate").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert focused() == ""
+
+    page.locator("#tap").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")
+    assert page.locator("#metre").input_value() == "4"
+    assert focused() == "metre"
+    page.locator("#calibrate").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert focused() == "calibrate"
+
+
+def test_who_has_no_pointer_activates_piano_keys(page):
+    key = page.locator("#piano [data-pitch='60']")
+    assert key.get_attribute("aria-label") == "C4, A"
+    key.evaluate("key => key.click()")
+    assert pressed(page) == [60]
+    wait_until(page, "!document.querySelector('#piano .pressed')")
+
+
+def test_midi_that_is_denied_says_what_can_be_done(page):
+    page.reload()
+    page.evaluate("() => { navigator.requestMIDIAccess = () => Promise.reject('denied'); }")
+    page.locator("#midi").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#midi-says")).to_contain_text("Allow MIDI for this page")
+    expect(page.locator("#midi")).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 664), (375, 667), (320, 640), (844, 390)])
+def test_on_a_phone_start_and_all_that_is_played_on_are_in_sight(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    go, piano = (page.locator(each).bounding_box() for each in ("#go", "#piano"))
+    for box in (go, piano, page.locator("#start").bounding_box()):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+    assert min(go["y"], piano["y"]) + 40 < max(go["y"], piano["y"])
+    assert go["y"] + go["height"] <= piano["y"] or piano["y"] + piano["height"] <= go["y"]
+    page.locator("#advanced summary").focus()  # nothing is focused behind the bar
+    if go["y"] > piano["y"]:
+        focused = page.locator("#advanced summary").bounding_box()
+        assert focused["y"] + focused["height"] <= page.locator("#go").bounding_box()["y"]
+    # What falls has a key to fall on, however few there are.
+    columns = page.evaluate("""async () => {
+      const { Piano } = await import("/piano.js");
+      const piano = new Piano(document.getElementById("piano"));
+      piano.setOctave(60);
+      return Array.from({ length: 60 }, (_, i) => piano.column(30 + i));
+    }""")
+    assert all(columns)
+
+
+@pytest.mark.parametrize("width", [1001, 1130])
+def test_the_widest_chord_leaves_the_gauges_alone(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    end = page.locator("#chord").evaluate("""(chord) => {
+      chord.className = "";
+      chord.innerHTML = "E<span class=accidental>♭</span><span class=suffix>m7</span>"
+        + "<span class=bass>/B♭</span>";
+      const text = document.createRange();
+      text.selectNodeContents(chord);
+      return text.getBoundingClientRect().right;
+    }""")
+    assert end <= page.locator("#side").bounding_box()["x"]
 
 
 def test_out_of_sight_its_sound_sleeps_unless_it_plays(page):
@@ -230,7 +326,8 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
     page.evaluate("dispatchEvent(new Event('pagehide'))")
     wait_until(
         page,
-        """(async () => (await new (await import("/shelf.js")).Shelf().summaries()).length > 3)()""",
+        "import('/shelf.js').then(({ Shelf }) => new Shelf().summaries())"
+        ".then((summaries) => summaries.length > 3)",
     )
     assert takes.count() == 3
     assert takes.first.get_by_role("button", name="Sure?").is_visible()
@@ -366,6 +463,9 @@ def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for control in page.locator("button:visible, input:visible, select:visible").all():
         assert re.search(r'"[^"]+"', control.aria_snapshot()), control
+    spoken = "(buttons) => buttons.map((b) => [b.getAttribute('aria-label') ?? '', b.innerText])"
+    for label, text in page.locator("button[aria-label]:not(#explain)").evaluate_all(spoken):
+        assert text in label, "who speaks to the page says what is written on its buttons"
     assert violations() == []
     start(page)
     page.evaluate(f"fakeMidi.send('{KEYBOARD}', 0x90, 64, 100)")

@@ -179,6 +179,23 @@ def test_a_rhythm_fits_its_metre_and_any_chord_is_heard_when_it_is_struck(module
     assert {p for t, p in modules.evaluate(HITS, ["rhythm", 4, 5, 1])} == {36, 55, 60, 64}
 
 
+def test_a_note_that_has_ended_is_forgotten_before_its_chord_ends(modules):
+    kept = modules.evaluate("""async () => {
+      const { Synth } = await import("/synth.js");
+      const synth = new Synth();
+      synth.loaded.catch(() => undefined);
+      await synth.wake();
+      const now = synth.audio.currentTime;
+      synth.strike(60, 0.5, false, now, now + 0.05);
+      synth.strike(64, 0.5, false, now, Infinity);
+      while (synth.chord.size > 1 && synth.audio.currentTime < now + 5) {
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      return synth.chord.size;
+    }""")
+    assert kept == 1
+
+
 def test_gauges_say_what_the_measures_say(modules):
     def read(frames):
         """`frames`: (pitch, chord, notes)."""

@@ -16,8 +16,8 @@ type Control = HTMLInputElement | HTMLSelectElement;
 /** The shipped models in a few words. */
 const CHARACTERS: Record<string, string> = {
   gapt: "varied, and follows you",
-  mle: "has only learnt from songs, and is slow to leave a wrong key",
-  realchords: "rich chords that change seldom",
+  mle: "trained on songs only; slow to recover from a wrong key",
+  realchords: "rich chords that rarely change",
 };
 
 export class Controls {
@@ -37,8 +37,6 @@ export class Controls {
   readonly melodyVolume = element<HTMLInputElement>("melody-volume");
   readonly metronome = element<HTMLInputElement>("metronome");
   readonly clickVolume = element<HTMLInputElement>("click-volume");
-  readonly midi = element<HTMLButtonElement>("midi");
-  readonly midiPort = element<HTMLSelectElement>("midi-port");
   readonly lookahead = element<HTMLSelectElement>("lookahead");
   readonly commit = element<HTMLSelectElement>("commit");
   readonly offset = element<HTMLInputElement>("offset");
@@ -57,6 +55,9 @@ export class Controls {
     for (const slider of [this.tempo, this.temperature, this.offset]) {
       slider.addEventListener("input", () => this.showValue(slider));
       this.showValue(slider);
+    }
+    for (const control of document.querySelectorAll<HTMLElement>("[aria-describedby]")) {
+      this.describe(control);
     }
     this.explain.addEventListener("click", () => {
       const explained = document.body.classList.toggle("explained");
@@ -110,9 +111,10 @@ export class Controls {
       return label;
     });
     this.models.replaceChildren(...choices);
-    const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
-    const [switching] = this.models.title.split(". "); // the rest may be of an earlier server
-    this.models.title = [switching, ...known].join(". ");
+    const known = names.filter((name) => name in CHARACTERS);
+    const characters = known.map((name) => ` ${name}: ${CHARACTERS[name]}.`);
+    element("characters").textContent = characters.join("");
+    this.describe(this.models);
   }
 
   /** The model after the one that is chosen, as if it had been clicked. */
@@ -145,14 +147,9 @@ export class Controls {
     element("octave").textContent = noteName(base);
   }
 
-  setMidiPorts(names: readonly string[]): void {
-    const { midiPort } = this;
-    const chosen = midiPort.value;
-    this.midi.textContent = names.length ? `${names.length} connected` : "Plug one in";
-    const known = chosen && !names.includes(chosen) ? [...names, chosen] : names;
-    midiPort.replaceChildren(new Option("all", ""), ...known.map((name) => new Option(name, name)));
-    midiPort.value = chosen;
-    element("midi-choice").hidden = known.length === 0;
+  /** Resting on a control, the mouse is told what a screen reader is. */
+  private describe(control: HTMLElement): void {
+    control.title = element(control.getAttribute("aria-describedby")!).textContent!;
   }
 
   private showValue(slider: HTMLInputElement): void {

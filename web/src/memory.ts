@@ -1,6 +1,6 @@
 /**
- * What this browser remembers of a player from visit to visit: words by their names, and nowhere
- * else. A browser that keeps nothing (site data blocked, no space) is a browser that forgets.
+ * What this browser remembers of a player from visit to visit: strings by name, kept nowhere else.
+ * A browser that keeps nothing (site data blocked, no space) is a browser that forgets.
  */
 
 const PREFIX = "gapt.";

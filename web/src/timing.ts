@@ -17,9 +17,9 @@ export class Timing {
     const { late, alone, margin } = ledger;
     const ms = Math.round(1000 * (margin ?? 0));
     const parts = [`late ${late}`];
-    if (alone) parts.push(`alone ${alone}`);
+    if (alone) parts.push(`offline ${alone}`);
     if (margin !== null) parts.push(ms < 0 ? `${-ms} ms behind` : `${ms} ms to spare`);
-    if (link !== null) parts.push(`link ${link.toFixed(1)} ms`);
+    if (link !== null) parts.push(`round trip ${link.toFixed(1)} ms`);
     this.line.textContent = parts.join(" · ");
     this.line.classList.toggle("late", late > 0);
   }

@@ -20,7 +20,7 @@ export class Canvas {
     get palette() {
         return (this.colours ??= this.readPalette());
     }
-    /** Makes it ready for a picture of `what`; returns false if that is what it shows already. */
+    /** Clears the canvas for a picture of `what`; false if it already shows that. */
     begin(...what) {
         if (this.shown?.every((each, i) => each === what[i]))
             return false;

@@ -10,8 +10,8 @@ import { noteName } from "./names.js";
 /** The shipped models in a few words. */
 const CHARACTERS = {
     gapt: "varied, and follows you",
-    mle: "has only learnt from songs, and is slow to leave a wrong key",
-    realchords: "rich chords that change seldom",
+    mle: "trained on songs only; slow to recover from a wrong key",
+    realchords: "rich chords that rarely change",
 };
 export class Controls {
     start = element("start");
@@ -30,8 +30,6 @@ export class Controls {
     melodyVolume = element("melody-volume");
     metronome = element("metronome");
     clickVolume = element("click-volume");
-    midi = element("midi");
-    midiPort = element("midi-port");
     lookahead = element("lookahead");
     commit = element("commit");
     offset = element("offset");
@@ -50,6 +48,9 @@ export class Controls {
         for (const slider of [this.tempo, this.temperature, this.offset]) {
             slider.addEventListener("input", () => this.showValue(slider));
             this.showValue(slider);
+        }
+        for (const control of document.querySelectorAll("[aria-describedby]")) {
+            this.describe(control);
         }
         this.explain.addEventListener("click", () => {
             const explained = document.body.classList.toggle("explained");
@@ -95,9 +96,10 @@ export class Controls {
             return label;
         });
         this.models.replaceChildren(...choices);
-        const known = names.flatMap((name) => (CHARACTERS[name] ? [`${name}: ${CHARACTERS[name]}`] : []));
-        const [switching] = this.models.title.split(". "); // the rest may be of an earlier server
-        this.models.title = [switching, ...known].join(". ");
+        const known = names.filter((name) => name in CHARACTERS);
+        const characters = known.map((name) => ` ${name}: ${CHARACTERS[name]}.`);
+        element("characters").textContent = characters.join("");
+        this.describe(this.models);
     }
     /** The model after the one that is chosen, as if it had been clicked. */
     nextModel() {
@@ -126,14 +128,9 @@ export class Controls {
     setOctave(base) {
         element("octave").textContent = noteName(base);
     }
-    setMidiPorts(names) {
-        const { midiPort } = this;
-        const chosen = midiPort.value;
-        this.midi.textContent = names.length ? `${names.length} connected` : "Plug one in";
-        const known = chosen && !names.includes(chosen) ? [...names, chosen] : names;
-        midiPort.replaceChildren(new Option("all", ""), ...known.map((name) => new Option(name, name)));
-        midiPort.value = chosen;
-        element("midi-choice").hidden = known.length === 0;
+    /** Resting on a control, the mouse is told what a screen reader is. */
+    describe(control) {
+        control.title = element(control.getAttribute("aria-describedby")).textContent;
     }
     showValue(slider) {
         const unit = slider === this.offset ? " ms" : "";

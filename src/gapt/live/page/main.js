@@ -1,15 +1,14 @@
 /** Wires the page: controls and keys to the take, the take to the server and the sound. */
 import { TapTempo } from "./calibration.js";
-import { CalibrationDialog } from "./calibration_dialog.js";
-import { FRAMES_PER_BEAT, Ticker } from "./clock.js";
+import { Ticker } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
-import { element } from "./dom.js";
 import { gauges } from "./gauges.js";
-import { ComputerKeyboard, KEY_CODES, listenToPiano, MidiInput } from "./input.js";
-import { InputOffset } from "./input_offset.js";
+import { ComputerKeyboard, KEY_CODES, listenToPiano } from "./input.js";
 import { offerInspection } from "./inspection.js";
-import { printedLetters, relabel } from "./legends.js";
+import { learnLetters, letterOf } from "./legends.js";
+import { MidiBox } from "./midi_box.js";
+import { OffsetPanel } from "./offset_panel.js";
 import { Pace } from "./pace.js";
 import { framesPerBar } from "./performance.js";
 import { Player } from "./player.js";
@@ -88,15 +87,11 @@ function change(setting) {
         connection.send({ type: "set", ...setting });
 }
 // --- playing -------------------------------------------------------------------------------------
-const inputOffset = new InputOffset();
-function latency() {
-    return inputOffset.seconds(player.sound.made?.audio);
-}
-const player = new Player(connection, latency, {
+const player = new Player(connection, () => offset.seconds, {
     onSynth(synth) {
         synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
         mix();
-        showOffset();
+        offset.show();
     },
     onMuted(muted) {
         if (muted)
@@ -181,41 +176,18 @@ function saveSoFar() {
 }
 setInterval(saveSoFar, SAVE_MS);
 addEventListener("pagehide", saveSoFar);
-// --- how late the player is ----------------------------------------------------------------------
-function setOffset(milliseconds) {
-    inputOffset.set(milliseconds);
-    showOffset();
-}
-function showOffset() {
-    controls.showOffset(1000 * latency(), inputOffset.milliseconds === null);
-}
-const calibration = new CalibrationDialog(ticker, (seconds) => {
-    setOffset(Math.min(400, Math.max(-50, Math.round(1000 * seconds))));
-    const frame = 60 / controls.tempo.valueAsNumber / FRAMES_PER_BEAT;
-    // A quarter of a frame can be made up for at any setting; more must be planned.
-    const needed = 1 + Math.ceil(Math.max(0, seconds / frame - 0.25));
-    const measured = `${inputOffset.milliseconds} ms.`;
-    if (needed <= Number(controls.commit.value))
-        return `${measured} Your notes are heard as so much earlier.`;
-    const enough = [...controls.commit.options].find((option) => Number(option.value) >= needed);
-    controls.commit.value = (enough ?? controls.commit.options[controls.commit.length - 1]).value;
-    controls.commit.dispatchEvent(new Event("change"));
-    return (`${measured} That is long: chords are now fixed ${controls.commit.selectedOptions[0].text} ` +
-        "ahead, so that they are still in time. A wire, or the loudspeakers built in, would be quicker.");
-});
-controls.calibrate.addEventListener("click", () => {
-    stop();
-    calibration.open(player.sound.synth);
-});
-controls.offset.addEventListener("input", () => setOffset(controls.offset.valueAsNumber));
-controls.offsetAuto.addEventListener("click", () => setOffset(null));
-showOffset();
 // --- controls ------------------------------------------------------------------------------------
+const offset = new OffsetPanel(controls, ticker, () => player.sound.made?.audio, () => {
+    stop();
+    const { synth } = player.sound;
+    player.sound.wake();
+    return synth;
+});
 /** While the input offset is measured, every key is a tap. */
 const hands = {
     press(pitch, velocity, when) {
-        if (calibration.measuring)
-            calibration.tap(when);
+        if (offset.measuring)
+            offset.tap(when);
         else
             player.press(pitch, velocity, when);
     },
@@ -228,12 +200,7 @@ function showOctave(base) {
 }
 showOctave(keyboard.base);
 listenToPiano(stage.piano.element, hands);
-void printedLetters().then((letterOf) => {
-    if (!letterOf)
-        return;
-    relabel(letterOf);
-    stage.piano.setLetters(KEY_CODES.map(letterOf));
-});
+void learnLetters(() => stage.piano.setLetters(KEY_CODES.map(letterOf)));
 const tapTempo = new TapTempo();
 function tap(when) {
     const bpm = tapTempo.tap(when / 1000);
@@ -282,21 +249,7 @@ for (const control of [
 ]) {
     control.addEventListener("input", mix);
 }
-const midi = new MidiInput(hands, (names) => controls.setMidiPorts(names));
-async function connectMidi() {
-    try {
-        await midi.connect();
-        controls.midi.disabled = true;
-    }
-    catch {
-        controls.midi.textContent = "Not allowed by the browser";
-        controls.midi.title = "Allow MIDI for this page in the browser's address bar, then reload";
-    }
-}
-element("midi-box").hidden = !MidiInput.available;
-controls.midi.addEventListener("click", () => void connectMidi());
-controls.midiPort.addEventListener("change", () => midi.choose(controls.midiPort.value || null));
-void MidiInput.allowed().then((allowed) => (allowed ? connectMidi() : undefined));
+new MidiBox(hands);
 // --- the two clocks that drive it ----------------------------------------------------------------
 function tick() {
     pace.tick(performance.now());

@@ -6,7 +6,7 @@
  */
 const LATE_TICK_MS = 20;
 const WINDOW_MS = 1000;
-/** Late ticks in a window: so many are too many. A few come late whatever is painted. */
+/** Late ticks in a window that call for slower painting. A few come late whatever is painted. */
 const MANY = 3;
 /** Windows in a row with few of them, before more is painted. */
 const CALM_WINDOWS = 4;
@@ -17,7 +17,7 @@ export class Pace {
     windowAt = -Infinity;
     late = 0;
     calm = 0;
-    /** Milliseconds to leave to the music before the next picture. */
+    /** Milliseconds to wait before the next picture. */
     get pause() {
         return PAUSES_MS[this.level];
     }

@@ -9,6 +9,8 @@ export class Piano {
     pressed = new Set();
     letters = [..."AWSEDFTGYHUJKOLP;'"];
     base = 60;
+    first = 0;
+    last = 0;
     chord = [];
     constructor(element) {
         this.element = element;
@@ -19,9 +21,9 @@ export class Piano {
         this.base = base;
         this.lay();
     }
-    /** @param letters of the computer keyboard's keys, from A on, as far as they are known */
+    /** @param letters of the computer keyboard's keys, from A on */
     setLetters(letters) {
-        this.letters = this.letters.map((letter, i) => letters[i] ?? letter);
+        this.letters = letters;
         this.lay();
     }
     setPressed(pitch, down) {
@@ -33,14 +35,23 @@ export class Piano {
     }
     lightChord(notes) {
         for (const pitch of this.chord)
-            this.keys.get(pitch)?.classList.remove("chord");
-        for (const pitch of notes)
-            this.keys.get(pitch)?.classList.add("chord");
+            this.keys.get(this.fold(pitch))?.classList.remove("chord", "far");
+        for (const pitch of notes) {
+            const key = this.fold(pitch);
+            this.keys.get(key)?.classList.add(key === pitch ? "chord" : "far");
+        }
         this.chord = notes;
     }
-    /** Null if the piano has no such key. */
+    /** Null before the piano is laid. */
     column(pitch) {
-        return this.columns.get(pitch) ?? null;
+        return this.columns.get(this.fold(pitch)) ?? null;
+    }
+    /** The pitch itself; if the piano has no such key, that of the nearest octave that has one. */
+    fold(pitch) {
+        const { first, last } = this;
+        if (pitch < first)
+            return pitch + 12 * Math.ceil((first - pitch) / 12);
+        return pitch > last ? pitch - 12 * Math.ceil((pitch - last) / 12) : pitch;
     }
     /** As many keys as fit: the eighteen of the computer's keyboard, or two to four octaves. */
     lay() {
@@ -49,6 +60,7 @@ export class Piano {
             : room >= 22 ? [this.base - 12, this.base + 24]
                 : room >= 15 ? [this.base, this.base + 24]
                     : [this.base, this.base + 17];
+        [this.first, this.last] = [first, last];
         this.keys.clear();
         this.columns.clear();
         const whites = [];
@@ -64,19 +76,16 @@ export class Piano {
             key.type = "button";
             key.tabIndex = -1; // the keyboard plays by letters; a hundred stops of Tab would only bar the way
             key.dataset["pitch"] = String(pitch);
-            key.setAttribute("aria-label", noteName(pitch));
             key.className = black ? "black" : "white";
             const letter = this.letters[pitch - this.base];
-            if (letter) {
-                const print = document.createElement("span");
-                print.className = "letter";
-                print.textContent = letter;
-                key.append(print);
-            }
+            const name = noteName(pitch);
+            key.setAttribute("aria-label", letter ? `${name}, ${letter}` : name);
+            if (letter)
+                key.append(print("letter", letter));
+            if (pitch % 12 === 0)
+                key.append(print("name", name));
             if (this.pressed.has(pitch))
                 key.classList.add("pressed");
-            if (this.chord.includes(pitch))
-                key.classList.add("chord");
             const width = (black ? 0.62 : 1) / count;
             const left = black ? white / count - width / 2 : white / count;
             this.columns.set(pitch, { left, width });
@@ -92,5 +101,12 @@ export class Piano {
             this.keys.set(pitch, key);
         }
         this.element.replaceChildren(...whites, ...blacks);
+        this.lightChord(this.chord);
     }
+}
+function print(className, text) {
+    const span = document.createElement("span");
+    span.className = className;
+    span.textContent = text;
+    return span;
 }

@@ -53,7 +53,8 @@ export class Runway {
             const w = column.width * width - 6;
             c.beginPath();
             c.roundRect(x, top + 1.5, w, Math.max(3, bottom - top - 3), 4);
-            c.globalAlpha = block.final ? 0.95 : 0.6;
+            const far = this.piano.fold(pitch) !== pitch; // a key of this piano, but octaves away
+            c.globalAlpha = (block.final ? 0.95 : 0.6) * (far ? 0.45 : 1);
             if (block.final)
                 c.fill();
             else

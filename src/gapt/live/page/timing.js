@@ -13,11 +13,11 @@ export class Timing {
         const ms = Math.round(1000 * (margin ?? 0));
         const parts = [`late ${late}`];
         if (alone)
-            parts.push(`alone ${alone}`);
+            parts.push(`offline ${alone}`);
         if (margin !== null)
             parts.push(ms < 0 ? `${-ms} ms behind` : `${ms} ms to spare`);
         if (link !== null)
-            parts.push(`link ${link.toFixed(1)} ms`);
+            parts.push(`round trip ${link.toFixed(1)} ms`);
         this.line.textContent = parts.join(" · ");
         this.line.classList.toggle("late", late > 0);
     }
