@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 CHROMIUM = next(
@@ -61,10 +61,10 @@ def listen_for_complaints(page):
     return complaints
 
 
-def wait_until(page, condition, timeout=10.0):
+def wait_until(page, condition, timeout=10.0, evaluate=Page.evaluate):
     """Playwright's own wait would evaluate a string in the page, which the page forbids."""
     end = time.monotonic() + timeout
-    while not page.evaluate(condition):
+    while not evaluate(page, condition):
         assert time.monotonic() < end, f"never came: {condition}"
         page.wait_for_timeout(5)
 

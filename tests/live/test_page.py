@@ -349,8 +349,6 @@ def test_the_input_offset_counts_from_the_first_frame_as_far_as_the_plan_leaves_
     for commit, applied in ((4, 0.2), (1, 0.25 * BEAT / 4)):
         start(page, commit=commit)
         assert page.evaluate("gapt.delays.appliedOffset") == pytest.approx(applied, abs=0.005)
-        wait_until(page, "gapt.position > 4")
-        assert page.evaluate("gapt.ledger.late") == 0
         page.keyboard.press("Space")
 
 

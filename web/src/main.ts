@@ -77,6 +77,7 @@ const connection = new Connection({
 });
 
 function showConnected(): void {
+  if (!connection.open) return;
   const lost = "Takes cannot be saved here (private window, or storage full).";
   controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
 }

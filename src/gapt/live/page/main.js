@@ -70,6 +70,8 @@ const connection = new Connection({
     },
 });
 function showConnected() {
+    if (!connection.open)
+        return;
     const lost = "Takes cannot be saved here (private window, or storage full).";
     controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
 }
