@@ -3,7 +3,7 @@
   const ports = new Map();
   const connected = () => [...ports].filter(([, port]) => port.state === "connected");
   const access = {
-    // As in browsers: who is unplugged is no longer among them.
+    // As in Chromium: a port that is unplugged is no longer among them.
     get inputs() {
       return new Map(connected());
     },

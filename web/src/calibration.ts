@@ -49,7 +49,7 @@ export class Calibration {
   }
 }
 
-/** Beats a minute from the times of taps in seconds; null from fewer than three close ones. */
+/** Beats per minute from the times of taps in seconds; null from fewer than three close ones. */
 export class TapTempo {
   private times: number[] = [];
 

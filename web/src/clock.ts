@@ -8,7 +8,7 @@
 
 export const FRAMES_PER_BEAT = 4;
 
-/** From `frame` on, `bpm` beats a minute. */
+/** From `frame` on, `bpm` beats per minute. */
 export interface Tempo {
   frame: number;
   bpm: number;

@@ -120,7 +120,7 @@ export class Connection {
         else this.end(refusal, code === GOING_AWAY);
       };
     });
-    this.ready.catch(() => undefined); // the handlers report it; who awaits it sees it too
+    this.ready.catch(() => undefined); // the handlers report it; callers that await it see it too
     return this.ready;
   }
 

@@ -207,7 +207,7 @@ export class MidiInput {
   }
 
   private look(): void {
-    // Chromium leaves out who is unplugged, other browsers keep it.
+    // Chromium leaves out ports that are unplugged, other browsers keep them.
     const inputs = [...(this.access?.inputs.values() ?? [])];
     const connected = inputs.filter((input) => input.state === "connected");
     const heard = connected.filter((input) => this.chosen === null || input.name === this.chosen);

@@ -1,6 +1,6 @@
 /**
- * How late the player's notes come: as measured or set by the player, which the browser keeps, or
- * else as the browser says of its loudspeaker.
+ * How late the player's notes arrive: as measured or set by the player, which is remembered, or else
+ * the delay that the browser reports.
  */
 
 import { forget, remember, remembered } from "./memory.js";

@@ -2,29 +2,23 @@
 
 import { TapTempo } from "./calibration.js";
 import { Ticker } from "./clock.js";
-import { Connection, type Wishes } from "./connection.js";
+import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
-import { gauges } from "./gauges.js";
 import { ComputerKeyboard, KEY_CODES, listenToPiano, type NoteListener } from "./input.js";
 import { offerInspection } from "./inspection.js";
 import { learnLetters, letterOf } from "./legends.js";
 import { MidiBox } from "./midi_box.js";
 import { OffsetPanel } from "./offset_panel.js";
 import { Pace } from "./pace.js";
-import { framesPerBar } from "./performance.js";
+import { Painting } from "./painting.js";
+import { Partner } from "./partner.js";
 import { Player } from "./player.js";
-import type { ReadyMessage, SetMessage } from "./protocol.js";
 import { ScreenLock } from "./screen_lock.js";
 import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
-import { Timing } from "./timing.js";
 
 const SAVE_MS = 10_000;
-const READINGS_MS = 400;
-/** Between pictures while nothing plays: shorter than it takes until a take begins. */
-const RESTING_MS = 100;
-
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then press Start again.";
 const MUTED = "Click the page or press a key to turn the sound on.";
 
@@ -33,33 +27,22 @@ const stage = new Stage();
 const ticker = new Ticker();
 const pace = new Pace();
 const screenLock = new ScreenLock();
-/** Whether the temperature is the user's, rather than the server's. */
-let temperatureChosen = false;
-let model: string | null = null;
 let keepsTakes = true;
 
 // --- the server ----------------------------------------------------------------------------------
 
-function wishes(): Wishes {
-  const lookahead = Number(controls.lookahead.value);
-  return {
-    model,
-    temperature: temperatureChosen ? controls.temperature.valueAsNumber : null,
-    lookahead: Math.max(lookahead, Number(controls.commit.value)),
-    commit: Number(controls.commit.value),
-    listen: Number(controls.listen.value) * framesPerBar(controls.beatsPerBar),
-  };
-}
+/** Counts at once in a take; a session that waits is replaced when a take starts. */
+const partner = new Partner(controls, (setting) => {
+  if (player.take) connection.send({ type: "set", ...setting });
+});
 
 const connection = new Connection({
   onReady(ready) {
-    const { take } = player;
-    if (take) {
-      take.resume(ready);
-      const { listen: _, ...chosen } = wishes(); // perhaps while there was no connection
-      change(chosen);
+    if (player.take) {
+      player.take.resume(ready);
+      connection.send({ type: "set", ...partner.settings }); // perhaps set while there was no connection
     }
-    showSettings(ready);
+    partner.show(ready);
     showConnected();
   },
   onPlan: (plan) => player.take?.onPlan(plan),
@@ -80,19 +63,6 @@ function showConnected(): void {
   if (!connection.open) return;
   const lost = "Takes cannot be saved here (private window, or storage full).";
   controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
-}
-
-function showSettings({ models, settings }: ReadyMessage): void {
-  controls.setModels(models, model ?? settings.model, (name) => {
-    model = name;
-    change({ model });
-  });
-  if (!temperatureChosen) controls.setTemperature(settings.temperature);
-}
-
-/** Counts at once in a take; a session that waits is replaced when a take starts. */
-function change(setting: Omit<SetMessage, "type">): void {
-  if (player.take) connection.send({ type: "set", ...setting });
 }
 
 // --- playing -------------------------------------------------------------------------------------
@@ -133,12 +103,12 @@ async function start(): Promise<void> {
   const settings = {
     bpm: controls.tempo.valueAsNumber,
     beatsPerBar: controls.beatsPerBar,
-    listen: wishes().listen ?? 0,
+    listen: partner.wishes.listen ?? 0,
     metronome: controls.metronome.checked,
     style: controls.style,
   };
   try {
-    if (await player.start(wishes(), settings)) showConnected();
+    if (await player.start(partner.wishes, settings)) showConnected();
   } catch {
     controls.setStatus(NO_SOUND, "bad");
   }
@@ -146,7 +116,7 @@ async function start(): Promise<void> {
 
 function stop(): void {
   // A session is one take: the next one starts cold.
-  if (player.stop()) void connection.begin(wishes()).catch(() => undefined);
+  if (player.stop()) void connection.begin(partner.wishes).catch(() => undefined);
 }
 
 function toggle(): void {
@@ -235,15 +205,6 @@ controls.tempo.addEventListener("input", () => player.take?.setTempo(controls.te
 controls.metronome.addEventListener("change", () => {
   if (player.take) player.take.metronome = controls.metronome.checked;
 });
-controls.temperature.addEventListener("input", () => {
-  temperatureChosen = true;
-  change({ temperature: controls.temperature.valueAsNumber });
-});
-function sendReach(): void {
-  const { lookahead, commit } = wishes();
-  change({ lookahead: lookahead ?? null, commit: commit ?? null });
-}
-for (const control of [controls.lookahead, controls.commit]) control.addEventListener("change", sendReach);
 for (const style of controls.styles) {
   style.addEventListener("change", () => {
     if (player.playing) player.playing.accompaniment.style = controls.style;
@@ -265,32 +226,11 @@ function tick(): void {
   player.tick();
 }
 
-const timing = new Timing();
-let lastReadingAt = -Infinity;
-function paint(now: number): void {
-  const { take, playing, shown } = player;
-  const pause = playing ? pace.pause : RESTING_MS;
-  if (pause) setTimeout(() => requestAnimationFrame(paint), pause);
-  else requestAnimationFrame(paint);
-  stage.draw(shown, player.position(), playing !== null);
-  if (take && now - lastReadingAt > READINGS_MS) {
-    lastReadingAt = now;
-    const told = take.ledger.frames.filter(({ melody }) => melody !== null);
-    stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
-    timing.show(take, connection.latency);
-    if (timing.failed(take)) fixMore();
-  }
-}
-requestAnimationFrame(paint);
-
-/** When chords come late again and again, more of the plan is fixed: a little later beats never. */
-function fixMore(): void {
-  const more = controls.commit.options[controls.commit.selectedIndex + 1];
-  if (!more) return;
-  controls.commit.value = more.value; // not kept: another day the machine may be faster
-  sendReach();
-  controls.setStatus(`Chords came late, so they are now fixed ${more.text} ahead.`, "bad");
-}
+new Painting(stage, player, connection, pace, () => {
+  // A little later beats never.
+  const more = partner.fixMore();
+  if (more) controls.setStatus(`Chords came late, so they are now fixed ${more} ahead.`, "bad");
+});
 
 offerInspection(player, connection);
-void connection.begin(wishes()).catch(() => undefined);
+void connection.begin(partner.wishes).catch(() => undefined);

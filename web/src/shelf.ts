@@ -11,7 +11,7 @@ export class Shelf {
 
   constructor() {
     this.database = open();
-    this.database.catch(() => undefined); // who asks for a take learns it
+    this.database.catch(() => undefined); // whoever needs it is told
   }
 
   /** Newest first. */

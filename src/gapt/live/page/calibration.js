@@ -45,7 +45,7 @@ export class Calibration {
         return (settled[Math.floor(middle - 0.5)] + settled[Math.floor(middle)]) / 2;
     }
 }
-/** Beats a minute from the times of taps in seconds; null from fewer than three close ones. */
+/** Beats per minute from the times of taps in seconds; null from fewer than three close ones. */
 export class TapTempo {
     times = [];
     tap(when) {

@@ -7,7 +7,7 @@ export class Shelf {
     database;
     constructor() {
         this.database = open();
-        this.database.catch(() => undefined); // who asks for a take learns it
+        this.database.catch(() => undefined); // whoever needs it is told
     }
     /** Newest first. */
     async summaries() {

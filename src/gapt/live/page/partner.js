@@ -1,0 +1,58 @@
+/** The partner: who plays, how adventurously and how far ahead. Its controls, as a session is asked. */
+import { framesPerBar } from "./performance.js";
+export class Partner {
+    controls;
+    onChange;
+    model = null;
+    /** Whether the temperature is the user's, rather than the server's. */
+    temperatureChosen = false;
+    constructor(controls, onChange) {
+        this.controls = controls;
+        this.onChange = onChange;
+        const { temperature, lookahead, commit } = controls;
+        temperature.addEventListener("input", () => {
+            this.temperatureChosen = true;
+            onChange({ temperature: temperature.valueAsNumber });
+        });
+        for (const control of [lookahead, commit]) {
+            control.addEventListener("change", () => onChange(this.reach));
+        }
+    }
+    get wishes() {
+        const { temperature, listen, beatsPerBar } = this.controls;
+        return {
+            model: this.model,
+            temperature: this.temperatureChosen ? temperature.valueAsNumber : null,
+            ...this.reach,
+            listen: Number(listen.value) * framesPerBar(beatsPerBar),
+        };
+    }
+    /** All that may be set while it plays. */
+    get settings() {
+        const { listen: _, ...settings } = this.wishes;
+        return settings;
+    }
+    /** Who may be chosen, and what the server has chosen where the user has not. */
+    show({ models, settings }) {
+        this.controls.setModels(models, this.model ?? settings.model, (model) => {
+            this.model = model;
+            this.onChange({ model });
+        });
+        if (!this.temperatureChosen)
+            this.controls.setTemperature(settings.temperature);
+    }
+    /** Fixes more of the plan: how much, in words; null if there is no more. */
+    fixMore() {
+        const { commit } = this.controls;
+        const more = commit.options[commit.selectedIndex + 1];
+        if (!more)
+            return null;
+        commit.value = more.value; // not kept: another day the machine may be faster
+        this.onChange(this.reach);
+        return more.text;
+    }
+    get reach() {
+        const commit = Number(this.controls.commit.value);
+        return { lookahead: Math.max(Number(this.controls.lookahead.value), commit), commit };
+    }
+}
