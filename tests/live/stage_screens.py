@@ -25,7 +25,11 @@ def main():
     with jam_at(DEFAULT_MODEL) as (_, url), chromium() as browser:
         for name, ((width, height), scheme) in GUISES.items():
             size = {"width": width, "height": height}
-            page = browser.new_context(viewport=size, color_scheme=scheme).new_page()
+            phone = name == "jam-phone"
+            context = browser.new_context(
+                viewport=size, color_scheme=scheme, is_mobile=phone, has_touch=phone
+            )
+            page = context.new_page()
             open_page(page, url)
             start(page, tempo=BPM, commit=4)
             page.locator("#advanced").evaluate("box => { box.open = false; }")
