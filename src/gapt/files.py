@@ -39,7 +39,7 @@ def write_json(path: Path, value: Any) -> None:
     """Replace `path` by a value as JSON, which has no NaN.
 
     Raises:
-        UserError: the folder cannot be written to.
+        UserError: the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")

@@ -122,6 +122,14 @@ def test_from_another_place_in_the_song_a_take_begins_with_its_next_beat(tiny_mo
     assert moved.names == {clock + later: name for clock, name in straight.names.items()}
 
 
+def test_a_note_that_ends_long_before_the_first_beat_is_not_in_it(tiny_model):
+    for release, heard in (5, SILENCE), (16, MELODY.on(60)), (40, MELODY.on(60)):
+        played = Played(tiny_model)
+        played.duet.start(1)  # 18 clocks to the beat
+        played.run(18 + 4, [(2, release, 60)])
+        assert played.duet._melody == heard
+
+
 def jam(tmp_path, *arguments):
     record = tmp_path / "sent.txt"
     environment = {

@@ -196,6 +196,20 @@ def test_a_note_that_has_ended_is_forgotten_before_its_chord_ends(modules):
     assert kept == 1
 
 
+def test_a_key_that_is_pressed_while_sound_wakes_is_heard(modules):
+    sounding = modules.evaluate("""async () => {
+      const { Sound } = await import("/sound.js");
+      const sound = new Sound(() => {}, () => {});
+      await sound.synth.wake();
+      await sound.synth.sleep();
+      sound.wake();
+      sound.press(60, 0.8);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return [...sound.synth.melody.keys()];
+    }""")
+    assert sounding == [60]
+
+
 def test_gauges_say_what_the_measures_say(modules):
     def read(frames):
         """`frames`: (pitch, chord, notes)."""

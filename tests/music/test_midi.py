@@ -162,17 +162,16 @@ def test_time_is_read_in_ticks_with_rests_and_hanging_notes(tmp_path):
 
 
 def test_a_note_that_begins_before_the_one_before_it_ends_lasts(tmp_path):
-    """At the same tick, and of the same pitch: some programs write it in that order."""
-    track = mido.MidiTrack(
-        [
-            mido.Message("note_on", note=60),
-            mido.Message("note_on", note=60, time=480),
-            mido.Message("note_off", note=60),
-            mido.Message("note_off", note=60, time=480),
-        ]
-    )
-    notes = read_melody(save(tmp_path / "in.mid", track)).notes
-    assert notes == (Note(0.0, 1.0, 60), Note(1.0, 2.0, 60))
+    """At the same tick, and of the same pitch: some programs write it so, some of two voices."""
+    for voices in (1, 2):
+        messages = [("note_on", 0), ("note_on", 480), ("note_off", 0), ("note_off", 480)]
+        track = mido.MidiTrack(
+            mido.Message(kind, note=60, time=0 if voice else time)
+            for kind, time in messages
+            for voice in range(voices)
+        )
+        notes = read_melody(save(tmp_path / "in.mid", track)).notes
+        assert notes == (Note(0.0, 1.0, 60), Note(1.0, 2.0, 60))
 
 
 LOW, HIGH, HIGHEST = (48, 50, 52, 53), (72, 74, 76, 77), (90, 91, 92, 93)

@@ -22,6 +22,7 @@ from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.training.batches import spread
 from gapt.training.pretrain import PolicyTask, corrections, nll, train_anchor, train_policy
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
+from gapt.training.run import Run
 from gapt.training.supervised import learning_rate, resolved
 
 RECIPE = msgspec.structs.replace(
@@ -157,6 +158,15 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
     (tmp_path / "best.safetensors").write_bytes((unbroken / "best.safetensors").read_bytes())
     with pytest.raises(UserError, match="holds weights, but no run"):
         train_policy(RECIPE, corpus, tmp_path, resume=True)
+
+
+def test_a_run_goes_on_in_the_precision_that_it_began_in(tmp_path):
+    recipe = msgspec.structs.replace(RECIPE, precision=None)
+    here = resolved(recipe).precision
+    (there,) = {"bf16-mixed", "32-true"} - {here}
+    Run(tmp_path, msgspec.structs.replace(recipe, precision=there), resume=False)
+    assert resolved(recipe, tmp_path).precision == there
+    Run(tmp_path, resolved(recipe, tmp_path), resume=True)
 
 
 def test_what_was_cut_off_before_its_first_checkpoint_begins_anew(

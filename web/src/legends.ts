@@ -34,7 +34,8 @@ async function layout(): Promise<Iterable<[string, string]>> {
 }
 
 function relabel(speaking: HTMLElement, known: string, letter: string): void {
-  const alone = new RegExp(`(?<!\\w)${known}(?!\\w)`, "g");
+  const literal = known.replace(/\W/g, "\\$&");
+  const alone = new RegExp(`(?<!\\w)${literal}(?!\\w)`, "g");
   const put = (text: string): string => text.replace(alone, () => letter);
   for (const attribute of ["aria-keyshortcuts", "aria-label", "title"]) {
     const text = speaking.getAttribute(attribute);

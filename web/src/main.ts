@@ -20,6 +20,7 @@ import { TakesList } from "./takes_list.js";
 
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then press Start again.";
+const READY = "Ready. Press Start.";
 const MUTED = "Click the page or press a key to turn the sound on.";
 
 const controls = new Controls();
@@ -54,7 +55,7 @@ const connection = new Connection({
   onRefused(reason, idle) {
     // No session is asked for until the next start, so that the reason stays to be read.
     if (player.take) player.stop();
-    else if (idle) return controls.setStatus("Ready. Press Start.", "good");
+    else if (idle) return controls.setStatus(READY, "good");
     controls.setStatus(reason, "bad");
   },
 });
@@ -75,7 +76,8 @@ const player: Player = new Player(connection, () => offset.seconds, {
   },
   onMuted(muted) {
     if (muted) controls.setStatus(MUTED, "bad");
-    else showConnected();
+    else if (connection.open) showConnected();
+    else controls.setStatus(READY, "good");
   },
   onKey: (pitch, down) => stage.piano.setPressed(pitch, down),
   onPlaying(playing) {
@@ -108,7 +110,8 @@ async function start(): Promise<void> {
     style: controls.style,
   };
   try {
-    if (await player.start(partner.wishes, settings)) showConnected();
+    await player.start(partner.wishes, settings);
+    showConnected(); // if it is not, it has said why
   } catch {
     controls.setStatus(NO_SOUND, "bad");
   }

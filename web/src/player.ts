@@ -36,6 +36,8 @@ export class Player implements NoteListener {
   /** What plays, or played last: the roll still shows it. */
   shown: Performance | null = null;
   private starting = false;
+  /** Of starts and stops: a start goes through unless something else was asked for meanwhile. */
+  private asked = 0;
   private stoppedAt = 0;
   private hidden = false;
   /** How many keys hold a pitch: two fingers, a key of the computer's and one of the page's. */
@@ -67,6 +69,7 @@ export class Player implements NoteListener {
   /** Begins a take; false if there is no session for it. Rejects if the browser lets no sound out. */
   async start(wishes: Wishes, settings: TakeSettings): Promise<boolean> {
     this.starting = true;
+    const asked = ++this.asked;
     try {
       // Asked for before anything is waited for: only then is it what the user has just done.
       const awake = within(WAKING_MS, this.sound.synth.wake());
@@ -74,6 +77,7 @@ export class Player implements NoteListener {
       const ready = await this.connection.unusedSession(wishes).catch(() => null);
       if (!ready) return false;
       await awake;
+      if (asked !== this.asked) return false;
       this.take = new Take(this.sound.synth, this.connection, ready, settings, this.latency);
     } finally {
       this.starting = false;
@@ -96,6 +100,7 @@ export class Player implements NoteListener {
 
   /** Ends what plays; returns whether it was a take. */
   stop(): boolean {
+    this.asked++;
     const { take, playing } = this;
     if (!playing) return false;
     this.stoppedAt = playing.position();

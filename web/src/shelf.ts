@@ -77,7 +77,11 @@ async function open(): Promise<IDBDatabase> {
       for (const take of kept.result) summaries.put(summary(take));
     };
   };
-  return result(opening);
+  // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
+  const blocked = new Promise<never>((_, reject) => (opening.onblocked = () => reject(opening.error)));
+  const database = await Promise.race([result(opening), blocked]);
+  database.onversionchange = () => database.close();
+  return database;
 }
 
 function result<T>(request: IDBRequest<T>): Promise<T> {

@@ -71,7 +71,6 @@ export class Sound {
 
   private catchUp(unheard: readonly Unheard[]): void {
     this.setMuted(false);
-    this.unheard = [];
     const { synth } = this;
     for (const key of unheard) {
       if (key.heard) continue;
@@ -79,6 +78,7 @@ export class Sound {
       synth.press(key.pitch, key.velocity);
       if (!key.held) synth.release(key.pitch, synth.audio.currentTime + TAP);
     }
+    this.unheard = this.unheard.filter(({ heard }) => !heard);
   }
 
   private setMuted(muted: boolean): void {

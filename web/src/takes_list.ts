@@ -46,18 +46,23 @@ export class TakesList {
   private async show(): Promise<void> {
     const summaries = await this.shelf.summaries();
     const wanted = new Map(summaries.map((summary) => [summary.began, summary]));
-    // What is listed stays as it is: it may have the focus, or wait for an answer.
+    // What is listed as it is stays: it may have the focus, or wait for an answer.
     for (const item of [...this.list.children] as HTMLLIElement[]) {
-      if (!wanted.delete(item.dataset["began"]!)) item.remove();
+      const summary = wanted.get(item.dataset["began"]!);
+      wanted.delete(item.dataset["began"]!);
+      if (!summary) item.remove();
+      else if (item.dataset["summary"] !== JSON.stringify(summary)) item.replaceWith(this.item(summary));
     }
     this.list.prepend(...[...wanted.values()].map((summary) => this.item(summary)));
     element("takes-count").textContent = summaries.length ? String(summaries.length) : "";
     element("takes-none").hidden = summaries.length > 0;
   }
 
-  private item({ began, seconds, bpm, chords }: Summary): HTMLLIElement {
+  private item(summary: Summary): HTMLLIElement {
+    const { began, seconds, bpm, chords } = summary;
     const item = document.createElement("li");
     item.dataset["began"] = began;
+    item.dataset["summary"] = JSON.stringify(summary);
     const title = document.createElement("p");
     const name = document.createElement("b");
     const when = new Date(began);

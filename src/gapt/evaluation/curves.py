@@ -118,7 +118,7 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
         if name.startswith(("train/", "valid/"))
         or (
             (name.count("/") == 1 and name.startswith("reward/"))
-            and not any(panel.startswith(name) for panel in known)
+            and not any(panel == name or panel.startswith(f"{name}/") for panel in known)
         )
     }
     return {name: (name,) for name in sorted(names)}

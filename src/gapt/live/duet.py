@@ -79,6 +79,8 @@ class Duet:
         """One clock passes; the name of the chord that it strikes, if any."""
         self._clocks += 1
         if self._clocks < 0:
+            if self._clocks < -_CLOCKS // 2:  # let go of before beat 1 is near
+                self._struck = self._held
             return None
         frame, phase = divmod(self._clocks, _CLOCKS)
         if phase == _CLOCKS // 2:

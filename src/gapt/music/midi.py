@@ -215,7 +215,7 @@ def _notes(
             continue
         if began.get(message.note) == now and strikes:
             continue  # doubled, as by two channels in unison
-        if not strikes and again.pop(message.note, None) == now:
+        if not strikes and again.get(message.note) == now:
             continue  # the end of the note before, written after the onset of the next
         if strikes and message.note in began:
             again[message.note] = now

@@ -415,7 +415,7 @@ def post_train(
         UserError: the folder cannot be used (see `Run`), a network cannot be loaded, or a loss is
             no longer a number.
     """
-    recipe = resolved(recipe)
+    recipe = resolved(recipe, out)
     fabric = launch(recipe)
     training = PostTraining(recipe, corpus, fabric)
     run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)

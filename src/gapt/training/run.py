@@ -15,6 +15,7 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import torch
@@ -30,6 +31,28 @@ from gapt.training.recipes import Recipe
 CONFIG, BEST, LAST = "config.yaml", "best.safetensors", "last.safetensors"
 _COLUMNS = ("step", "name", "value")
 
+R = TypeVar("R", bound=Recipe)
+
+
+def started_with(folder: Path, kind: type[R]) -> R | None:
+    """The recipe that a run's folder was started with; None if it holds no run.
+
+    A key that is newer than the run has its default.
+
+    Raises:
+        UserError: it is no recipe of that kind.
+    """
+    config = folder / CONFIG
+    if not config.is_file():
+        return None
+    try:
+        return msgspec.convert(yaml.safe_load(config.read_text()), kind, strict=False)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise UserError(
+            f"{config} is of another stage or version of gapt ({' '.join(str(error).split())}); "
+            "give another --out"
+        ) from None
+
 
 def check_folder(folder: Path, recipe: Recipe) -> None:
     """Refuse a folder that holds anything but a run of this recipe.
@@ -39,30 +62,20 @@ def check_folder(folder: Path, recipe: Recipe) -> None:
     Raises:
         UserError: it holds a run of another recipe, or weights that no run has made.
     """
-    config = folder / CONFIG
-    if config.is_file():
-        try:  # what it does not name has its default: the keys that are newer than the run
-            found = msgspec.convert(yaml.safe_load(config.read_text()), type(recipe), strict=False)
-        except (yaml.YAMLError, msgspec.ValidationError) as error:
+    found = started_with(folder, type(recipe))
+    if found is None:
+        if (folder / BEST).exists() or (folder / LAST).exists():
+            raise UserError(f"{folder} holds weights, but no run; give another --out")
+        return
+    if recipe.precision is None:
+        recipe = msgspec.structs.replace(recipe, precision=found.precision)
+    for key in type(recipe).__struct_fields__:
+        there, here = getattr(found, key), getattr(recipe, key)
+        if there != here:
             raise UserError(
-                f"{config} is of another version of gapt ({' '.join(str(error).split())}); "
-                "give another --out"
-            ) from None
-        if recipe.precision is None:
-            recipe = msgspec.structs.replace(recipe, precision=found.precision)
-        for key in type(recipe).__struct_fields__:
-            there, here = getattr(found, key), getattr(recipe, key)
-            if there != here:
-                raise UserError(
-                    f"{folder} was started with another recipe: '{key}' was {there}, and is {here} "
-                    "here. Go on with that one, or give another --out"
-                )
-    elif (folder / BEST).exists() or (folder / LAST).exists():
-        raise UserError(f"{folder} holds weights, but no run; give another --out")
-
-
-def _written(recipe: Recipe) -> str:
-    return yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False)
+                f"{folder} was started with another recipe: '{key}' was {there}, and is {here} "
+                "here. Go on with that one, or give another --out"
+            )
 
 
 def read_log(path: Path) -> Iterator[tuple[int, str, float]]:
@@ -101,7 +114,7 @@ class Run:
                 print(f"no checkpoint in {folder} to go on from: starting at update 0")
             self.metrics.unlink(missing_ok=True)
         with replacing(folder / CONFIG) as temporary:
-            temporary.write_text(_written(recipe))
+            temporary.write_text(yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False))
 
     @property
     def best(self) -> Path:
@@ -177,9 +190,9 @@ class Run:
         return found.step
 
     def _forget_after(self, step: int) -> None:
-        kept = [row for row in read_log(self.metrics) if row[0] <= step]
-        if not kept:
+        if not self.metrics.exists():
             return
+        kept = [row for row in read_log(self.metrics) if row[0] <= step]
         with replacing(self.metrics) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows([_COLUMNS, *((at, name, repr(x)) for at, name, x in kept)])
 

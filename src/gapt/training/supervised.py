@@ -24,7 +24,7 @@ from gapt.errors import UserError
 from gapt.models.checkpoint import Header
 from gapt.training.batches import Batch, Labelled
 from gapt.training.recipes import Recipe, SupervisedRecipe
-from gapt.training.run import Run, step_seed
+from gapt.training.run import Run, started_with, step_seed
 
 LOG_EVERY = 10
 
@@ -80,7 +80,7 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     Raises:
         UserError: the folder cannot be used (see `Run`), or the loss is no longer a number.
     """
-    recipe = resolved(recipe)
+    recipe = resolved(recipe, out)
     fabric = launch(recipe)
     check_batch(recipe, fabric.world_size)
     run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
@@ -124,14 +124,18 @@ def check_batch(recipe: SupervisedRecipe, processes: int) -> None:
         raise UserError(f"batch {recipe.batch} does not split over {processes} processes")
 
 
-def resolved(recipe: R) -> R:
+def resolved(recipe: R, run: Path | None = None) -> R:
     """The recipe as it is run here: if it names no precision, with the one its device is fast in.
+
+    Or with that of the run in the folder `run`, if it goes on there.
 
     bfloat16 where there are instructions for it: emulated, on a CPU with AVX2 alone, it took nine
     times as long as single precision.
     """
     if recipe.precision is not None:
         return recipe
+    if run and (begun := started_with(run, type(recipe))):
+        return msgspec.structs.replace(recipe, precision=begun.precision)
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

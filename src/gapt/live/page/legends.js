@@ -32,7 +32,8 @@ async function layout() {
     return (await keyboard?.getLayoutMap().catch(() => null)) ?? [];
 }
 function relabel(speaking, known, letter) {
-    const alone = new RegExp(`(?<!\\w)${known}(?!\\w)`, "g");
+    const literal = known.replace(/\W/g, "\\$&");
+    const alone = new RegExp(`(?<!\\w)${literal}(?!\\w)`, "g");
     const put = (text) => text.replace(alone, () => letter);
     for (const attribute of ["aria-keyshortcuts", "aria-label", "title"]) {
         const text = speaking.getAttribute(attribute);

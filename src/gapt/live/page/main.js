@@ -18,6 +18,7 @@ import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then press Start again.";
+const READY = "Ready. Press Start.";
 const MUTED = "Click the page or press a key to turn the sound on.";
 const controls = new Controls();
 const stage = new Stage();
@@ -51,7 +52,7 @@ const connection = new Connection({
         if (player.take)
             player.stop();
         else if (idle)
-            return controls.setStatus("Ready. Press Start.", "good");
+            return controls.setStatus(READY, "good");
         controls.setStatus(reason, "bad");
     },
 });
@@ -71,8 +72,10 @@ const player = new Player(connection, () => offset.seconds, {
     onMuted(muted) {
         if (muted)
             controls.setStatus(MUTED, "bad");
-        else
+        else if (connection.open)
             showConnected();
+        else
+            controls.setStatus(READY, "good");
     },
     onKey: (pitch, down) => stage.piano.setPressed(pitch, down),
     onPlaying(playing) {
@@ -106,8 +109,8 @@ async function start() {
         style: controls.style,
     };
     try {
-        if (await player.start(partner.wishes, settings))
-            showConnected();
+        await player.start(partner.wishes, settings);
+        showConnected(); // if it is not, it has said why
     }
     catch {
         controls.setStatus(NO_SOUND, "bad");

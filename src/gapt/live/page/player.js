@@ -19,6 +19,8 @@ export class Player {
     /** What plays, or played last: the roll still shows it. */
     shown = null;
     starting = false;
+    /** Of starts and stops: a start goes through unless something else was asked for meanwhile. */
+    asked = 0;
     stoppedAt = 0;
     hidden = false;
     /** How many keys hold a pitch: two fingers, a key of the computer's and one of the page's. */
@@ -44,6 +46,7 @@ export class Player {
     /** Begins a take; false if there is no session for it. Rejects if the browser lets no sound out. */
     async start(wishes, settings) {
         this.starting = true;
+        const asked = ++this.asked;
         try {
             // Asked for before anything is waited for: only then is it what the user has just done.
             const awake = within(WAKING_MS, this.sound.synth.wake());
@@ -52,6 +55,8 @@ export class Player {
             if (!ready)
                 return false;
             await awake;
+            if (asked !== this.asked)
+                return false;
             this.take = new Take(this.sound.synth, this.connection, ready, settings, this.latency);
         }
         finally {
@@ -75,6 +80,7 @@ export class Player {
     }
     /** Ends what plays; returns whether it was a take. */
     stop() {
+        this.asked++;
         const { take, playing } = this;
         if (!playing)
             return false;

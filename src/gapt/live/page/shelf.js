@@ -67,7 +67,11 @@ async function open() {
                 summaries.put(summary(take));
         };
     };
-    return result(opening);
+    // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
+    const blocked = new Promise((_, reject) => (opening.onblocked = () => reject(opening.error)));
+    const database = await Promise.race([result(opening), blocked]);
+    database.onversionchange = () => database.close();
+    return database;
 }
 function result(request) {
     return new Promise((resolve, reject) => {

@@ -60,7 +60,6 @@ export class Sound {
     }
     catchUp(unheard) {
         this.setMuted(false);
-        this.unheard = [];
         const { synth } = this;
         for (const key of unheard) {
             if (key.heard)
@@ -70,6 +69,7 @@ export class Sound {
             if (!key.held)
                 synth.release(key.pitch, synth.audio.currentTime + TAP);
         }
+        this.unheard = this.unheard.filter(({ heard }) => !heard);
     }
     setMuted(muted) {
         if (muted !== this.muted)
