@@ -135,7 +135,6 @@ def types() -> str:
         "",
         f"export const VERSION = {protocol.VERSION};",
         f"export const MAX_STATES = {protocol.MAX_STATES};",
-        f"export const MAX_LOOKAHEAD = {protocol.MAX_LOOKAHEAD};",
         "",
     ]
     for struct in (*CLIENT, *SERVER, *PARTS):

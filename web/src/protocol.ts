@@ -6,7 +6,6 @@
 
 export const VERSION = 2;
 export const MAX_STATES = 128;
-export const MAX_LOOKAHEAD = 64;
 
 export interface HelloMessage {
   type: "hello";

@@ -5,4 +5,3 @@
  */
 export const VERSION = 2;
 export const MAX_STATES = 128;
-export const MAX_LOOKAHEAD = 64;
