@@ -397,7 +397,9 @@ def load_recipe(path: Path, stage: str) -> Any:
         # Not strict: YAML 1.1 takes 1e-4 for a string.
         return msgspec.convert(merged, type(base), strict=False)
     except msgspec.ValidationError as error:
-        raise UserError(f"recipe {path}: {error}") from None
+        problem, _, where = str(error).partition(" - at `$.")
+        key = f"{where.rstrip('`')}: " if where else ""
+        raise UserError(f"recipe {path}: {key}{problem}") from None
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any], where: str) -> dict[str, Any]:
