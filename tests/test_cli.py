@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from gapt import __version__
+from gapt.training.reproduce import SYSTEMS
 
 
 def gapt(*arguments):
@@ -15,6 +16,11 @@ def gapt(*arguments):
 
 def test_version():
     assert gapt("--version").stdout == f"gapt {__version__}\n"
+
+
+def test_the_systems_that_reproduce_knows_are_in_its_help():
+    told = gapt("reproduce", "--help").stdout
+    assert all(system in told for system in SYSTEMS)
 
 
 @pytest.mark.parametrize(

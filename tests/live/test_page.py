@@ -457,20 +457,29 @@ def test_measuring_is_cancelled_by_keyboard(page):
     expect(dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize("full", [False, True])
-def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam, full):
+@pytest.mark.parametrize("why", ["forbidden", "full", "held by a tab of an earlier version"])
+def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam, why):
     forbid = "() => { throw new DOMException('not here', 'SecurityError'); }"
     with browser.new_context() as context:
         page = context.new_page()
-        if full:
+        if why == "full":
             devtools = context.new_cdp_session(page)
             quota = {"origin": jam.rstrip("/"), "quotaSize": 100}
             devtools.send("Storage.overrideQuotaForOrigin", quota)
-        else:
+        elif why == "forbidden":
             page.add_init_script(
                 "Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open"
                 f" = {forbid};"
             )
+        else:
+            tab = context.new_page()
+            tab.goto(jam + "icon.svg")
+            tab.evaluate("""() => new Promise((resolve) => {
+              const opening = indexedDB.open("gapt", 1);
+              opening.onupgradeneeded = () =>
+                opening.result.createObjectStore("takes", { keyPath: "began" });
+              opening.onsuccess = () => resolve((globalThis.held = opening.result).version);
+            })""")
         open_page(page, jam)
         start(page)
         wait_until(page, "gapt.position > 1")

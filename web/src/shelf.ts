@@ -78,7 +78,9 @@ async function open(): Promise<IDBDatabase> {
     };
   };
   // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
-  const blocked = new Promise<never>((_, reject) => (opening.onblocked = () => reject(opening.error)));
+  const blocked = new Promise<never>((_, reject) => {
+    opening.onblocked = () => reject(new Error("another tab holds the takes"));
+  });
   const database = await Promise.race([result(opening), blocked]);
   database.onversionchange = () => database.close();
   return database;

@@ -117,7 +117,8 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
         for name in log
         if name.startswith(("train/", "valid/"))
         or (
-            (name.count("/") == 1 and name.startswith("reward/"))
+            name.startswith("reward/")
+            and name.count("/") == 1
             and not any(panel == name or panel.startswith(f"{name}/") for panel in known)
         )
     }

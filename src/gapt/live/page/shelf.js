@@ -68,7 +68,9 @@ async function open() {
         };
     };
     // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
-    const blocked = new Promise((_, reject) => (opening.onblocked = () => reject(opening.error)));
+    const blocked = new Promise((_, reject) => {
+        opening.onblocked = () => reject(new Error("another tab holds the takes"));
+    });
     const database = await Promise.race([result(opening), blocked]);
     database.onversionchange = () => database.close();
     return database;
