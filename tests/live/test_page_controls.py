@@ -179,6 +179,15 @@ def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
     def focused():
         return page.evaluate("document.activeElement.id")
 
+    def escape():  # a dialog tells that it closed only after it is hidden
+        page.evaluate("""() => {
+          const dialog = document.querySelector("dialog[open]");
+          window.told = new Promise((tell) => dialog.addEventListener("close", tell));
+        }""")
+        page.keyboard.press("Escape")
+        page.evaluate("window.told.then(() => {})")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
     page.locator("#explain").click()
     assert focused() == ""
     page.locator("#metre").focus()
@@ -191,8 +200,7 @@ def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
     assert focused() == ""
     page.locator("#advanced summary").click()
     page.locator("#calibrate").click()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    escape()
     assert focused() == ""
 
     page.locator("#tap").focus()
@@ -202,8 +210,7 @@ def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
     assert focused() == "metre"
     page.locator("#calibrate").focus()
     page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    escape()
     assert focused() == "calibrate"
 
 
