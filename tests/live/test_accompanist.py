@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gapt.corpora.store import Corpus
 from gapt.live.accompanist import Accompanist
 from gapt.live.models import load_model
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY
@@ -49,6 +50,16 @@ def test_the_melody_is_heard(tiny_model):
 def test_chords_are_always_valid(tiny_model, seed, temperature):
     chords = play(tiny_model, random_melody(60, seed), seed=seed, temperature=temperature)
     assert CHORDS.is_valid(np.array(chords))
+
+
+def test_after_minutes_chords_change_as_they_did_at_first(model, tunes):
+    """They all but stopped, once the start had slid out of reach: one chord in six bars."""
+    songs = Corpus.load(tunes).songs
+    melody = np.concatenate([MELODY.strike(song.frames.melody) for song in songs])
+    symbols = CHORDS.symbol(np.array(play(model, melody.tolist(), seed=0)))
+    changes = symbols[1:] != symbols[:-1]
+    assert len(changes) > 1500
+    assert changes[-768:].mean() > changes[:160].mean() / 2
 
 
 def test_the_same_seed_plays_the_same(model):

@@ -61,7 +61,7 @@ def logits_of_both(policy, path):
         for t in range(frames):
             decision = onnx.decide(*before, np.full(batch, t), *draws, caches)
             for cache, new in zip(caches, decision.new, strict=True):
-                cache[:, :, 0, :, t % onnx.reach] = new
+                cache[:, :, 0, :, onnx.slot_of(t)] = new
             before = melody[:, t].numpy(), chords[:, t].numpy()
             yield whole.chords[:, t], decision.chord_logits
             yield whole.melody[:, t], decision.melody_logits

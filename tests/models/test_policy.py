@@ -75,6 +75,19 @@ def test_step_by_step_is_all_at_once_far_beyond_the_reach(policy):
 
 
 @torch.no_grad()
+def test_the_start_is_never_out_of_reach_and_what_comes_after_it_is():
+    torch.manual_seed(0)
+    transformer = Transformer(TransformerConfig(dim=8, layers=2, heads=2, reach=16)).eval()
+    x = torch.randn(1, 60, 8)  # what came 30 frames before and more is out of both layers' reach
+    start, after = x.clone(), x.clone()
+    start[:, 0] += 1
+    after[:, 1:20] += 1
+    last = transformer(x)[:, -1]
+    assert not torch.equal(transformer(start)[:, -1], last)
+    assert torch.equal(transformer(after)[:, -1], last)
+
+
+@torch.no_grad()
 def test_only_hold_of_nothing_is_masked(policy):
     melody, chords = random_states(MELODY, 4, 40), random_states(CHORDS, 4, 40)
     masked = policy(melody, chords).chords == MASKED

@@ -45,7 +45,7 @@ class Context:
 
     def _slot(self, frame: int) -> np.ndarray:
         """Where a frame's keys and values lie: a view [layers, 2, heads, size]."""
-        return self.cache[:, :, 0, :, (frame - self.first) % self.policy.reach]
+        return self.cache[:, :, 0, :, self.policy.slot_of(frame - self.first)]
 
     def write(self, new: np.ndarray, *, imagined: bool) -> None:
         """Put `frame`'s keys and values [layers, 2, heads, size] in its slot, and go on."""

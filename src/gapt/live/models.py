@@ -22,7 +22,7 @@ import onnxruntime
 
 from gapt.errors import UserError, did_you_mean
 from gapt.music.chords import VOCABULARY_ID
-from gapt.weights import shipped, shipped_models
+from gapt.weights import GRAPH_FORMAT, shipped, shipped_models
 
 DEFAULT_MODEL = "gapt"
 
@@ -59,8 +59,7 @@ class Decision(NamedTuple):
     Attributes:
         chords, melody: the actions drawn, int64 [B].
         chord_logits, melody_logits: what they were drawn from, masked, float32 [B, actions].
-        new: float32 [B, layers, 2, heads, size], for the frame's slot of the cache: position modulo
-            reach.
+        new: float32 [B, layers, 2, heads, size], for the frame's slot of the cache.
     """
 
     chords: np.ndarray
@@ -74,7 +73,7 @@ class OnnxPolicy:
     """A policy on ONNX Runtime, one thread a call, safe to share between sessions and threads.
 
     Attributes:
-        reach: frames of the past that a decision sees directly; a cache's ring has as many.
+        reach: frames of the past that a decision sees directly; a cache has as many slots.
         slots: how many sessions a step may be made for, at most.
     """
 
@@ -101,14 +100,18 @@ class OnnxPolicy:
                 f"{path} was trained with chord vocabulary {about['vocabulary']}, but this version "
                 f"of gapt has {VOCABULARY_ID}; export it again from weights of this version"
             )
-        if "slots" not in about:
-            raise UserError(f"{path} was exported by an older version of gapt; export it again")
+        if about.get("format") != GRAPH_FORMAT:
+            raise UserError(f"{path} was exported by another version of gapt; export it again")
         config = about["config"]
         self.reach: int = config["reach"]
         self.slots: int = about["slots"]
         self._layers: int = config["layers"]
         self._heads: int = config["heads"]
         self._size: int = config["dim"] // config["heads"]
+
+    def slot_of(self, position: int) -> int:
+        """Which of a cache's slots is the frame's at `position`: the first keeps its own."""
+        return position if position < self.reach else (position - 1) % (self.reach - 1) + 1
 
     def empty_cache(self) -> np.ndarray:
         """Keys and values of a session that begins: float32 [layers, 2, 1, heads, reach, size]."""

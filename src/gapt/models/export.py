@@ -22,10 +22,11 @@ from gapt.errors import UserError
 from gapt.files import replacing
 from gapt.models.checkpoint import OPTIMIZER, Header, checkpoint_path, load, load_policy, save
 from gapt.models.policy import Policy
-from gapt.models.transformer import Attend, Cache
+from gapt.models.transformer import Attend, Cache, slot_of
 from gapt.models.voices import MASKED
 from gapt.music.chords import VOCABULARY_ID
 from gapt.music.frames import FRAMES_PER_BEAT, SILENCE
+from gapt.weights import GRAPH_FORMAT
 
 SLOTS = 8
 """Sessions of a step of several, which takes as long as four steps of one (the shipped size)."""
@@ -71,7 +72,7 @@ class _Caches:
         slots = torch.arange(self._reach)
         seen = slots[None] < position[:, None]
         # The frame that is about to be overwritten is out of reach already.
-        leaving = slots[None] == (position % self._reach)[:, None]
+        leaving = slots[None] == slot_of(position, self._reach)[:, None]
         visible = (seen & ~leaving)[:, None, None]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -210,6 +211,7 @@ def export_onnx(policy: Policy, path: Path, *, float32: bool = False) -> None:
         "model": "policy",
         "config": msgspec.to_builtins(policy.config),
         "vocabulary": VOCABULARY_ID,
+        "format": GRAPH_FORMAT,
         "slots": SLOTS,
     }
     onnx.helper.set_model_props(model, {"gapt": json.dumps(about)})

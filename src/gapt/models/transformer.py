@@ -1,5 +1,9 @@
 """The one Transformer: pre-norm, rotary positions, bounded reach, and a cache for playing live.
 
+A frame attends to the last frames and to the first: Transformers lean on the start of what they
+read, and once it has slid out of reach they are lost (an attention sink; Xiao et al., arXiv
+2309.17453). Ours, post-trained on pieces shorter than their reach, all but stopped changing chords.
+
 Policy, critic, anchor, reward encoders and discriminator are all built from it. It turns vectors
 into vectors, one a frame, and knows nothing of music but one thing: positions are frames, so its
 rotary wavelengths are musical durations.
@@ -28,6 +32,7 @@ PERIOD = 768
 _HARMONICS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 Count = Annotated[int, Meta(ge=1)]
+Reach = Annotated[int, Meta(ge=2)]
 
 
 class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,8 +41,8 @@ class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     Attributes:
         dim: width; `heads` divides it.
         dropout: of the input, and of what each layer adds to the residual stream.
-        reach: how many frames a frame attends to, itself included (causal models only). It is
-            shorter than the training windows, so a longer session presents nothing new.
+        reach: how many frames a frame attends to, itself and the first included (causal models
+            only).
     """
 
     dim: Count
@@ -45,7 +50,7 @@ class TransformerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     heads: Count
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     causal: bool = True
-    reach: Count = 192
+    reach: Reach = 192
 
     def __post_init__(self) -> None:
         if self.dim % (2 * self.heads):
@@ -64,8 +69,16 @@ class Memory(Protocol):
         """How to attend from the frame at `position`, int64 [B], which is then remembered too."""
 
 
+def slot_of(position: Tensor, slots: int) -> Tensor:
+    """Which of a cache's slots a frame's keys and values take: int64 [B] of positions [B].
+
+    The first frame keeps its slot; the others take turns.
+    """
+    return torch.where(position < slots, position, (position - 1) % (slots - 1) + 1)
+
+
 class Cache(NamedTuple):
-    """The keys and values of the last `reach` frames: ring buffers, one slot a frame.
+    """The keys and values of the frames within reach: ring buffers, one slot a frame.
 
     Attributes:
         keys, values: float [layers, B, heads, reach, dim / heads]. Layers first, so that a layer's
@@ -91,7 +104,7 @@ class Cache(NamedTuple):
     def at(self, position: Tensor) -> Attend:
         """See `Memory`. The frame takes the slot of the one that comes to be out of reach."""
         slots = self.keys.shape[3]
-        slot = (position % slots)[:, None, None, None]
+        slot = slot_of(position, slots)[:, None, None, None]
         filled = (torch.arange(slots, device=position.device) <= position[:, None])[:, None, None]
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -227,7 +240,8 @@ class Transformer(nn.Module):
         mask = None
         if self.config.causal:
             distance = positions[:, None] - positions[None]
-            mask = (distance >= 0) & (distance < self.config.reach)
+            near = (distance >= 0) & (distance < self.config.reach - 1)
+            mask = near | (positions == 0)
         elif padding is not None:
             mask = padding[:, None, None]
         rotation = self.rotary(positions)

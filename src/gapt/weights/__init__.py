@@ -13,6 +13,9 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
+GRAPH_FORMAT = 2
+"""What a policy.onnx and its player must agree on: 2 since the first frame keeps its slot."""
+
 JUDGES = _FOLDER / "judges"
 """The folder of the shipped judges."""
 
