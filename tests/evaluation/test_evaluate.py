@@ -61,6 +61,7 @@ def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
         assert row["low"] - 1e-9 <= row["mean"] <= row["high"] + 1e-9
         assert (row["split"], row["songs"], row["seeds"]) == ("test", 2, [0, 1])
     assert [len(line["harmony"]) for line in results["harmony_by_beat"]] == [64] * 3 + [56] * 3
+    assert [len(line["changes"]) for line in results["changes_by_bar"]] == [16] * 3 + [14] * 3
     assert list(results["judges"]) == ["contrastive-0"]
     assert len(results["judges"]["contrastive-0"]) == 64
     report = (tmp_path / "first" / "results.md").read_text()
@@ -68,7 +69,7 @@ def test_rows_are_complete_and_repeatable(options, tunes, tmp_path):
     for line in report.splitlines():
         if line.startswith("!["):
             assert (tmp_path / "first" / line.partition("](")[2].rstrip(")")).stat().st_size > 5000
-    assert report.count("![") == 10
+    assert report.count("![") == 12
 
 
 def test_after_a_jump_the_way_back_is_measured(options, tunes, tmp_path):

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import MEASURES, Play, harmony_by_beat, onset_emd, recoveries
+from gapt.evaluation.measures import (
+    MEASURES,
+    Play,
+    changes_by_bar,
+    harmony_by_beat,
+    onset_emd,
+    recoveries,
+)
 from gapt.music.chords import nearest, parse_lead_sheet
 from gapt.music.frames import CHORDS, MELODY
 
@@ -122,6 +129,12 @@ def test_harmony_by_beat_by_hand():
     assert np.array_equal(harmony_by_beat(PLAY), expected)
     ended = PLAY._replace(real=PLAY.real & (np.arange(32) < 6))
     assert np.array_equal(harmony_by_beat(ended)[0], [(4, 4), (2, 2)] + [(0, 0)] * 6)
+
+
+def test_changes_by_bar_by_hand():
+    assert np.array_equal(changes_by_bar(PLAY), [[(1, 1), (1, 1)], [(0, 1), (1, 1)]])
+    ended = PLAY._replace(real=PLAY.real & (np.arange(32) < 20))
+    assert np.array_equal(changes_by_bar(ended)[0], [(1, 1), (1, 0.25)])
 
 
 def test_recovery_by_hand():

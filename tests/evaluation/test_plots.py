@@ -46,7 +46,9 @@ def test_few_songs_and_silence_can_be_drawn(songs):
     one = {"mean": 1.0, "low": 1.0, "high": 1.0}
     figures = [
         plots.plane(dict.fromkeys(systems, (unmeasured, one)), styles),
-        plots.over_beats(dict.fromkeys(systems, np.full(8, np.nan)), styles, 0, None),
+        plots.over_time(
+            dict.fromkeys(systems, np.full(8, np.nan)), styles, of="harmony", unit="beat"
+        ),
         plots.durations(dict.fromkeys(systems, np.zeros(33)), styles),
         plots.embedding_map(dict.fromkeys(systems, np.eye(songs, 8)), styles),
         piano_rolls(dict.fromkeys(systems, play), styles),

@@ -15,7 +15,7 @@ import numpy as np
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
 
-_FRAMES_PER_BAR = 4 * FRAMES_PER_BEAT
+FRAMES_PER_BAR = 4 * FRAMES_PER_BEAT
 
 
 class Play(NamedTuple):
@@ -110,6 +110,16 @@ def harmony_by_beat(play: Play) -> np.ndarray:
     return _counts(*beats)
 
 
+def changes_by_bar(play: Play) -> np.ndarray:
+    """Chord onsets in every bar of 16 frames: [S, bars, 2], how many, and how much of it is real.
+
+    Sum over songs, then divide: songs end.
+    """
+    onsets = CHORDS.is_on(play.chords) & play.real
+    parts = onsets, play.real / FRAMES_PER_BAR
+    return _counts(*(x.reshape(len(x), -1, FRAMES_PER_BAR) for x in parts))
+
+
 def recoveries(jump: int) -> dict[str, Measure]:
     """How much of the harmony before a jump is there after it, by how many beats after.
 
@@ -186,7 +196,7 @@ def _silent_statistics(play: Play) -> np.ndarray:
 
 def _onset_statistics(play: Play) -> np.ndarray:
     onsets = CHORDS.is_on(play.chords) & play.real
-    return _counts(onsets, play.real / _FRAMES_PER_BAR)
+    return _counts(onsets, play.real / FRAMES_PER_BAR)
 
 
 def _on_beat_statistics(play: Play) -> np.ndarray:

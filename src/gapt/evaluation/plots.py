@@ -84,30 +84,41 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     return front[::-1]
 
 
-def over_beats(
-    harmony: Mapping[str, np.ndarray], styles: Mapping[str, Style], given: int, jump: int | None
+def over_time(
+    values: Mapping[str, np.ndarray],
+    styles: Mapping[str, Style],
+    *,
+    of: str,
+    unit: str,
+    given: int = 0,
+    jump: int | None = None,
+    top: float | None = None,
 ) -> Figure:
-    """Harmony per beat.
+    """A measure as a session goes on.
 
     Args:
-        harmony: shares [beats], by system.
+        values: by system, one a unit of time.
         styles: by system.
-        given: how many beats were played before the first of these.
-        jump: the number of beats before the melody jumps; None: it does not.
+        of: what is measured.
+        unit: of time.
+        given: how many units were played before the first of these.
+        jump: the number of units before the melody jumps; None: it does not.
+        top: of the axis; None: as high as the values.
     """
     figure, axes = _figure(4.2)
-    for name, shares in harmony.items():
-        beats = np.arange(len(shares)) + given + 1
-        axes.plot(beats, shares, color=styles[name].colour, lw=1.4, label=name)
+    for name, line in values.items():
+        axes.plot(
+            np.arange(len(line)) + given + 1, line, color=styles[name].colour, lw=1.4, label=name
+        )
     if jump is not None:
         axes.axvline(jump + 0.5, color="#777777", ls="--", lw=1)
         axes.annotate(
             "the melody jumps by six semitones", (jump + 0.5, 1), (4, -4), va="top",
             xycoords=("data", "axes fraction"), textcoords="offset points", color="#555555",
         )  # fmt: skip
-    axes.set_xlabel("beat")
-    axes.set_ylabel("harmony")
-    axes.set_ylim(0, 1)
+    axes.set_xlabel(unit)
+    axes.set_ylabel(of)
+    axes.set_ylim(0, top)
     axes.margins(x=0.01)
     _legend(figure, axes)
     return figure

@@ -12,7 +12,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gapt.evaluation import plots, rolls
-from gapt.evaluation.measures import Play, duration_counts, harmony_by_beat
+from gapt.evaluation.measures import (
+    FRAMES_PER_BAR,
+    Play,
+    changes_by_bar,
+    duration_counts,
+    harmony_by_beat,
+    ratio,
+)
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.files import replacing, write_json
 from gapt.music.frames import FRAMES_PER_BEAT
@@ -46,19 +53,12 @@ class Chapter(NamedTuple):
 def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> None:
     """Write everything to the folder `out`; `judges`: checksums of the judges used, by name."""
     rows = [row for chapter in chapters for row in chapter.rows]
-    by_beat = [
-        {
-            "system": name, "split": chapter.split, "scenario": chapter.scenario,
-            "harmony": [None if np.isnan(share) else share for share in _by_beat(plays).tolist()],
-        }
-        for chapter in chapters
-        for name, plays in chapter.plays.items()
-    ]  # fmt: skip
     results = {
         "command": shlex.join(["gapt", *sys.argv[1:]]),
         "judges": judges,
         "rows": rows,
-        "harmony_by_beat": by_beat,
+        "harmony_by_beat": _over_time("harmony", harmony_by_beat, chapters),
+        "changes_by_bar": _over_time("changes", changes_by_bar, chapters),
     }
     write_json(out / "results.json", results)
     text = [table(rows, _mean_and_deviation), _INTERVALS, table(rows, _interval)]
@@ -102,10 +102,23 @@ def _interval(row: Row) -> str:
     return "–" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
 
 
-def _by_beat(plays: Sequence[Play]) -> np.ndarray:
-    """Harmony in every beat, float [beats], over the songs of all plays together."""
-    hits, counted = sum(harmony_by_beat(play).sum(0) for play in plays).T
-    return np.where(counted > 0, hits / np.maximum(counted, 1), np.nan)
+def _pooled(counts: Callable[[Play], np.ndarray], plays: Sequence[Play]) -> np.ndarray:
+    """A ratio in every unit of time, float [units], over the songs of all plays together."""
+    return ratio(sum(counts(play).sum(0) for play in plays))
+
+
+def _over_time(
+    name: str, counts: Callable[[Play], np.ndarray], chapters: Sequence[Chapter]
+) -> list[Row]:
+    """What `_pooled` finds, of every chapter and system."""
+    return [
+        {
+            "system": system, "split": chapter.split, "scenario": chapter.scenario,
+            name: [None if np.isnan(x) else x for x in _pooled(counts, plays).tolist()],
+        }
+        for chapter in chapters
+        for system, plays in chapter.plays.items()
+    ]  # fmt: skip
 
 
 def _figures(chapter: Chapter) -> dict[str, Figure]:
@@ -119,12 +132,29 @@ def _figures(chapter: Chapter) -> dict[str, Figure]:
         ]
         for name in firsts
     }
-    by_beat = {name: _by_beat(plays) for name, plays in chapter.plays.items()}
+    fits = {name: _pooled(harmony_by_beat, plays) for name, plays in chapter.plays.items()}
+    moves = {name: _pooled(changes_by_bar, plays) for name, plays in chapter.plays.items()}
     durations = {name: duration_counts(play).sum(0) for name, play in firsts.items()}
     jump = None if scene.jump is None else scene.jump // FRAMES_PER_BEAT
     return {
         "harmony and diversity": plots.plane(points, styles),
-        "harmony per beat": plots.over_beats(by_beat, styles, scene.given // FRAMES_PER_BEAT, jump),
+        "harmony per beat": plots.over_time(
+            fits,
+            styles,
+            of="harmony",
+            unit="beat",
+            given=scene.given // FRAMES_PER_BEAT,
+            jump=jump,
+            top=1,
+        ),
+        "chord changes per bar": plots.over_time(
+            moves,
+            styles,
+            of="chord changes",
+            unit="bar",
+            given=scene.given // FRAMES_PER_BAR,
+            jump=None if scene.jump is None else scene.jump // FRAMES_PER_BAR,
+        ),
         "chord durations": plots.durations(durations, styles),
         "chord embeddings": plots.embedding_map(chapter.embeddings, styles),
         "one melody": rolls.piano_rolls(firsts, styles),
