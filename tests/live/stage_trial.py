@@ -5,7 +5,7 @@
     python tests/live/stage_trial.py --minutes 1 --pages 20
     python tests/live/stage_trial.py --minutes 1 --commit 16
 
-Prints what each page's take was like, as JSON. Wants the machine to itself.
+Prints what each page's take was like, as JSON; chord changes by the minute. Wants the machine to itself.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def melody(corpus, frames):
     return notes
 
 
-def report(page):
-    """What a take was like so far."""
+def report(page, minute):
+    """What a take was like so far; a minute has so many frames."""
     # All at once: to hand thousands of frames over takes the page long enough to be late.
     told = page.evaluate("(({ frames, late, alone }) => ({ frames, late, alone }))(gapt.ledger)")
     frames = told["frames"]
@@ -49,6 +49,10 @@ def report(page):
         "gaps": sum(b["frame"] - a["frame"] != 1 for a, b in pairwise(frames)),
         "late": told["late"],
         "alone": told["alone"],
+        "changes_per_bar": [
+            round(16 * np.mean([f["onset"] for f in frames[at : at + minute]]), 2)
+            for at in range(0, len(frames) - minute // 2, minute)
+        ],
         "silent_share": round(float(np.mean([f["name"] is None for f in frames])), 3),
         "spare_ms": {"min": round(min(spare), 1), "p50": round(float(np.median(spare)), 1)},
         # Nobody plays on pages other than the first.
@@ -85,7 +89,7 @@ def main():
             cuts = [(half, line.cut), (half + asked.cut * asked.bpm / 15, line.mend)]
         play(pages[0], notes, asked.bpm, until=frames, meanwhile=cuts)
         time.sleep(0.5)
-        takes = [report(page) for page in pages]
+        takes = [report(page, 4 * asked.bpm) for page in pages]
         for page in pages:
             wait_until(page, "gapt.playing")
     print(json.dumps({"asked": vars(asked), "takes": takes}, indent=1))
