@@ -53,7 +53,7 @@ def test_chords_are_always_valid(tiny_model, seed, temperature):
 
 
 def test_after_minutes_chords_change_as_they_did_at_first(model, tunes):
-    """They all but stopped, once the start had slid out of reach: one chord in six bars."""
+    """They all but stopped, once the start had slid out of reach: one chord in five bars."""
     songs = Corpus.load(tunes).songs
     melody = np.concatenate([MELODY.strike(song.frames.melody) for song in songs])
     symbols = CHORDS.symbol(np.array(play(model, melody.tolist(), seed=0)))

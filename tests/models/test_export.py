@@ -1,6 +1,7 @@
 """The exported graph decides as the torch policy does, and is refused when it is not ours."""
 
 import copy
+import json
 import math
 import resource
 import signal
@@ -22,7 +23,7 @@ from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
 from gapt.models.voices import MASKED
 from gapt.music.frames import CHORDS, MELODY, SILENCE
-from gapt.weights import shipped_models
+from gapt.weights import GRAPH_FORMAT, shipped_models
 
 CONFIG = msgspec.to_builtins(POLICY_PRESETS["tiny"])
 
@@ -249,6 +250,23 @@ def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
     save(path, larger, policy.state_dict())
     with pytest.raises(UserError, match="does not fit this version"):
         load_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocabulary": "elsewhere"}, "chord vocabulary elsewhere"),
+        ({"format": None}, "was exported by another version of gapt"),
+        ({"format": GRAPH_FORMAT + 1}, "was exported by another version of gapt"),
+    ],
+)
+def test_graphs_of_other_versions_are_refused(whole, tmp_path, change, message):
+    graph = onnx.load(whole)
+    (about,) = graph.metadata_props
+    about.value = json.dumps({**json.loads(about.value), **change})
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(UserError, match=message):
+        OnnxPolicy(tmp_path / "other.onnx")
 
 
 def test_models_that_cannot_be_used_are_refused(tmp_path):
