@@ -5,7 +5,8 @@
     python tests/live/stage_trial.py --minutes 1 --pages 20
     python tests/live/stage_trial.py --minutes 1 --commit 16
 
-Prints what each page's take was like, as JSON; chord changes by the minute. Wants the machine to itself.
+Prints what each page's take was like, as JSON; chord changes by the minute. Wants the machine to
+itself.
 """
 
 import argparse
