@@ -260,7 +260,8 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
     assert [f["frame"] for f in frames] == list(range(len(frames)))
     assert mend - 24 - 3 <= alone <= back - 24 + 8
     undecided = [f for f in frames if f["decided"] is None and f["melody"]]
-    as_planned = [f for f in undecided if f["frame"] in left]
+    # Not the first ones: what came too late for those is no plan.
+    as_planned = [f for f in undecided if f["frame"] in left and f["frame"] > 26]
     assert len(as_planned) > 16, "little was left of the plan"
     for f in as_planned:
         assert (f["name"], f["onset"]) == tuple(left[f["frame"]][key] for key in ("name", "onset"))
