@@ -144,8 +144,9 @@ def answer_times(page):
         if position < 0 or at + 1 >= len(frames):
             continue
         period = frames[at + 1]["start"] - frames[at]["start"]
-        pressed = frames[at]["start"] + (position - at) * period + delays["appliedOffset"]
-        answer = next((f for f in frames[at:] if f["heard"] >= round(position)), None)
+        pressed = frames[at]["start"] + (position - at) * period + delays["latency"]
+        told = round(position + (delays["latency"] - delays["appliedOffset"]) / period)
+        answer = next((f for f in frames[at:] if f["heard"] >= told), None)
         if answer:
             times.append(answer["start"] - pressed + delays["output"])
     return times

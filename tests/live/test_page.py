@@ -400,6 +400,7 @@ def test_a_take_is_kept_replayed_and_exported(page, tmp_path):
     expect(page.locator("#takes li")).to_have_count(1)
     page.get_by_role("button", name="Delete").click()
     expect(page.locator("#takes li")).to_have_count(1)  # it asks first
+    page.wait_for_timeout(510)
     page.get_by_role("button", name="for good").click()
     expect(page.locator("#takes li")).to_have_count(0)
 

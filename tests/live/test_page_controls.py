@@ -180,6 +180,7 @@ def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
         return page.evaluate("document.activeElement.id")
 
     def escape():  # a dialog tells that it closed only after it is hidden
+        expect(page.get_by_role("dialog")).to_be_visible()
         page.evaluate("""() => {
           const dialog = document.querySelector("dialog[open]");
           window.told = new Promise((tell) => dialog.addEventListener("close", tell));
@@ -302,7 +303,8 @@ def test_out_of_sight_its_sound_sleeps_unless_it_plays_and_then_the_screen_is_li
     wait_until(page, "audio.state === 'suspended'")
 
 
-def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page):
+def keep_takes(page):
+    """Three, and the page anew, with the list of them open."""
     page.evaluate("""async () => {
       const { Shelf } = await import("/shelf.js");
       const shelf = new Shelf();
@@ -317,6 +319,42 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
     page.reload()
     expect(page.locator("#takes-count")).to_have_text("3")
     page.locator("#takes-box summary").click()
+
+
+def test_a_take_is_deleted_only_after_it_could_be_read_what_is_asked(page):
+    keep_takes(page)
+    takes = page.locator("#takes li")
+    takes.first.get_by_role("button", name="Delete").dblclick()
+    takes.last.get_by_role("button", name="Delete").focus()
+    for _ in range(20):
+        page.keyboard.down("Enter")  # held, so it repeats
+    page.keyboard.up("Enter")
+    expect(takes.get_by_role("button", name="Sure?")).to_have_count(2)
+    page.wait_for_timeout(510)
+    page.keyboard.press("Enter")
+    expect(takes).to_have_count(2)
+
+
+def test_takes_are_kept_again_after_the_browser_has_closed_their_store(page, jam):
+    page.evaluate("""async () => {
+      const { Shelf } = await import("/shelf.js");
+      window.shelf = new Shelf();
+      const database = await window.shelf.open();
+      window.closed = new Promise((tell) => database.addEventListener("close", () => tell(true)));
+    }""")
+    storage = {"origin": jam.rstrip("/"), "storageTypes": "indexeddb"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", storage)
+    kept = page.evaluate("""async () => {
+      await window.closed;
+      const take = { began: "2026", frames: 16, tempos: [{ frame: 0, bpm: 120 }], chords: [] };
+      await window.shelf.keep(take);
+      return (await window.shelf.summaries()).length;
+    }""")
+    assert kept == 1
+
+
+def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page):
+    keep_takes(page)
     takes = page.locator("#takes li")
     expect(takes.first).to_contain_text("Jan 3, 2026, 12:00")
     expect(takes.first).to_contain_text("0:02 · 120 BPM · B♭7")
@@ -340,6 +378,7 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
     page.locator("#takes li:nth-child(3) button").last.focus()
     for left in (3, 2, 1, 0):
         page.keyboard.press("Enter")
+        page.wait_for_timeout(510)  # to read what it asks
         page.keyboard.press("Enter")
         expect(takes).to_have_count(left)
         focused = takes.last.get_by_role("button", name="Delete") if left else "#takes-box summary"

@@ -86,6 +86,63 @@ def test_a_new_tempo_bends_time_only_ahead(modules):
     assert tempos == [{"frame": -16, "bpm": 60}, {"frame": 3, "bpm": 120}]
 
 
+def test_the_audio_clock_runs_on_between_bursts_and_is_right_soon_after_a_stall(modules):
+    """Seconds by which it is ahead of an audio clock that steps every 10 ms."""
+    steady, halted, after = modules.evaluate("""async () => {
+      const { AudioClock } = await import("/clock.js");
+      let system = 5;
+      performance.now = () => 1000 * system;
+      let behind = 5;
+      const audio = { get currentTime() { return Math.floor(100 * (system - behind)) / 100; } };
+      const clock = new AudioClock(audio);
+      const run = (seconds) => {
+        const ahead = [];
+        for (let ms = 0; ms < 1000 * seconds; ms += 4) {
+          system += 0.004;
+          ahead.push(clock.now() - audio.currentTime);
+        }
+        return [Math.min(...ahead), Math.max(...ahead)];
+      };
+      run(1);
+      const steady = run(10);
+      behind += 0.06; // the audio thread stood still
+      const halted = run(0.5);
+      const after = run(1);
+      delete performance.now;
+      return [steady, halted, after];
+    }""")
+    assert steady[0] == pytest.approx(0, abs=1e-9)
+    assert steady[1] < 0.0125
+    assert halted[1] > 0.05
+    assert after[1] < 0.0125
+
+
+def test_what_was_played_is_kept_where_it_was_heard_however_late_it_may_be_told(modules):
+    """A loudspeaker 0.3 s away; at 120 BPM a frame is 0.125 s, of which a quarter can be waited."""
+    first, told = modules.evaluate("""async () => {
+      const { Take } = await import("/take.js");
+      let system = 5;
+      performance.now = () => 1000 * system;
+      const audio = { get currentTime() { return system; } };
+      const synth = { audio, strike() {}, rest() {}, click() {} };
+      const told = [];
+      const line = { open: true, send: ({ states }) => told.push(...states.map((s) => s.pitch)) };
+      const plan = { type: "plan", frame: -1, committed: 1, chords: [] };
+      const ready = { frame: 0, plan, settings: { model: "m", commit: 1 } };
+      const settings = { bpm: 120, beatsPerBar: 4, listen: 0, metronome: false, style: "block" };
+      const take = new Take(synth, line, ready, settings, () => 0.3);
+      system += 0.15 + 16 * 0.125 + 4 * 0.125; // frame 4 begins on the audio clock
+      system += 0.3; // and is heard, and a key is pressed with it
+      take.press(60, 1, 0);
+      system += 1;
+      take.tick();
+      delete performance.now;
+      return [take.played[0].from, told];
+    }""")
+    assert first == pytest.approx(4)
+    assert told.index(60) == 6  # 0.3 s later, of which 0.03 s were waited
+
+
 def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while(modules):
     # Gaps between ticks in milliseconds, a second a row; and the pause after each row.
     calm, slow = [10] * 100, [25] * 40
@@ -196,6 +253,37 @@ def test_a_note_that_has_ended_is_forgotten_before_its_chord_ends(modules):
     assert kept == 1
 
 
+def test_sound_is_awake_when_its_time_has_begun(modules):
+    began = modules.evaluate("""async () => {
+      const { Synth } = await import("/synth.js");
+      const synth = new Synth();
+      synth.loaded.catch(() => undefined);
+      await synth.wake();
+      return synth.audio.currentTime;
+    }""")
+    assert began > 0
+
+
+def test_a_replay_neither_takes_a_key_nor_lets_go_of_it(modules):
+    held, replayed = modules.evaluate("""async () => {
+      const { Synth } = await import("/synth.js");
+      const synth = new Synth();
+      synth.loaded.catch(() => undefined);
+      await synth.wake();
+      synth.press(64, 0.8);
+      const key = synth.keys.get(64);
+      let released = false;
+      key.release = () => (released = true);
+      const now = synth.audio.currentTime;
+      synth.playAgain(64, 0.8, now, now + 0.02);
+      const replayed = synth.replayed.size;
+      synth.stop();
+      return [synth.keys.get(64) === key && !released, [replayed, synth.replayed.size]];
+    }""")
+    assert held
+    assert replayed == [1, 0]
+
+
 def test_a_key_that_is_pressed_while_sound_wakes_is_heard(modules):
     sounding = modules.evaluate("""async () => {
       const { Sound } = await import("/sound.js");
@@ -205,7 +293,7 @@ def test_a_key_that_is_pressed_while_sound_wakes_is_heard(modules):
       sound.wake();
       sound.press(60, 0.8);
       await new Promise((resolve) => setTimeout(resolve, 500));
-      return [...sound.synth.melody.keys()];
+      return [...sound.synth.keys.keys()];
     }""")
     assert sounding == [60]
 

@@ -64,23 +64,37 @@ export class Transport {
   }
 }
 
+/** Seconds that hold many bursts of the audio thread, and in which clocks drift by microseconds. */
+const WINDOW = 0.25;
+
 /**
  * `AudioContext.currentTime` without its steps. The audio thread works in bursts of some 10 ms, and
  * between them its clock stands still; this one runs on with the system's. It is never behind the
  * audio clock, so what is scheduled after it is in the future.
+ *
+ * It goes by the bursts' upper edge: the most that the audio clock was ahead of the system's in this
+ * window and the one before. So after a stall of the audio thread
+ * (a busy machine, another device) it is right again within half a second.
  */
 export class AudioClock {
-  private offset = -Infinity;
+  private began = -Infinity;
+  private newest = -Infinity;
+  private before = -Infinity;
 
   constructor(private readonly audio: AudioContext) {}
 
   now(): number {
     const system = performance.now() / 1000;
-    const offset = this.audio.currentTime - system;
-    // The bursts' upper edge, let down slowly since the two clocks drift; at once if audio halted.
-    const halted = offset < this.offset - 0.1;
-    this.offset = halted ? offset : Math.max(offset, this.offset - 2e-6);
-    return system + this.offset;
+    const ahead = this.audio.currentTime - system;
+    if (system > this.began + WINDOW) {
+      this.began = system;
+      this.before = this.newest;
+      this.newest = ahead;
+    }
+    const halted = ahead < Math.max(this.newest, this.before) - 0.1;
+    if (halted) this.newest = this.before = ahead;
+    this.newest = Math.max(this.newest, ahead);
+    return system + Math.max(this.newest, this.before);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { FRAMES_PER_BEAT } from "./clock.js";
-import type { Recording } from "./performance.js";
+import { heardNotes, tempoMap, type Recording } from "./performance.js";
 
 const TICKS_PER_BEAT = 480;
 const TICKS_PER_FRAME = TICKS_PER_BEAT / FRAMES_PER_BEAT;
@@ -27,11 +27,10 @@ export function midiFile(take: Recording): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([...header, ...uint(TICKS_PER_BEAT, 2), ...tracks.flat()]);
 }
 
-function conductor({ tempos, beatsPerBar, chords, cues }: Recording): number[] {
+function conductor(take: Recording): number[] {
+  const { beatsPerBar, chords, cues } = take;
   const events: Event[] = [meta(0, 0x58, [beatsPerBar, 2, 24, 8])];
-  // What the tempo was during the count-in counts from the first downbeat on.
-  const first = tempos.findLastIndex(({ frame }) => frame <= 0);
-  for (const { frame, bpm } of tempos.slice(Math.max(0, first))) {
+  for (const { frame, bpm } of tempoMap(take)) {
     events.push(meta(ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
   }
   for (const { frame, name } of chords) {
@@ -41,12 +40,10 @@ function conductor({ tempos, beatsPerBar, chords, cues }: Recording): number[] {
   return track("gapt", events);
 }
 
-function melody({ notes }: Recording): number[] {
-  const events = notes
-    .filter(({ to }) => (to ?? 0) > 0)
-    .flatMap(({ pitch, velocity, from, to }) =>
-      note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to!)),
-    );
+function melody(take: Recording): number[] {
+  const events = heardNotes(take).flatMap(({ pitch, velocity, from, to }) =>
+    note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)),
+  );
   return track("Melody", events);
 }
 

@@ -3,6 +3,7 @@
 import { CalibrationDialog } from "./calibration_dialog.js";
 import { FRAMES_PER_BEAT, type Ticker } from "./clock.js";
 import type { Controls } from "./controls.js";
+import { element } from "./dom.js";
 import { InputOffset } from "./input_offset.js";
 import type { Synth } from "./synth.js";
 
@@ -15,18 +16,25 @@ export class OffsetPanel {
 
   /**
    * @param audio if there is sound yet
-   * @param wake makes the page still, and the sound ready to measure with
+   * @param awake makes the page still, and gives the sound to measure with once there is any
    */
   constructor(
     private readonly controls: Controls,
     ticker: Ticker,
     private readonly audio: () => AudioContext | undefined,
-    wake: () => Synth,
+    awake: () => Promise<Synth>,
   ) {
     this.dialog = new CalibrationDialog(ticker, (seconds) => this.onMeasured(seconds));
-    controls.calibrate.addEventListener("click", () => this.dialog.open(wake()));
+    controls.calibrate.addEventListener("click", () => {
+      void awake().then((synth) => this.dialog.open(synth), () => undefined);
+    });
     controls.offset.addEventListener("input", () => this.set(controls.offset.valueAsNumber));
-    controls.offsetAuto.addEventListener("click", () => this.set(null));
+    controls.offsetAuto.addEventListener("click", () => {
+      this.set(null);
+      controls.offset.focus(); // the button is gone now
+    });
+    // What the browser reports is known once it plays.
+    element("advanced").addEventListener("toggle", () => this.show());
     this.show();
   }
 

@@ -62,6 +62,34 @@ export interface Recording {
   chords: ShownChord[];
 }
 
+/** The tempos from the first downbeat on: what it was during the count-in counts from there. */
+export function tempoMap({ tempos }: Recording): Tempo[] {
+  const first = tempos.findLastIndex(({ frame }) => frame <= 0);
+  const [begin, ...changes] = tempos.slice(Math.max(0, first));
+  return [{ ...begin!, frame: 0 }, ...changes];
+}
+
+/** A note that still sounds after the first downbeat. */
+export interface HeardNote extends PlayedNote {
+  to: number;
+}
+
+/** The notes without those that were over before the first downbeat. */
+export function heardNotes({ notes }: Recording): HeardNote[] {
+  return notes.filter((note): note is HeardNote => note.to !== null && note.to > 0);
+}
+
+/** Which of the chords sounds at a position, -1 if none has yet. */
+export function chordIndexAt(chords: readonly ShownChord[], position: number): number {
+  let [before, after] = [-1, chords.length];
+  while (after - before > 1) {
+    const middle = (before + after) >> 1;
+    if (chords[middle]!.frame <= position) before = middle;
+    else after = middle;
+  }
+  return before;
+}
+
 export function framesPerBar(beatsPerBar: number): number {
   return FRAMES_PER_BEAT * beatsPerBar;
 }
@@ -88,9 +116,10 @@ export function summary(recording: Recording): Summary {
 }
 
 /** Seconds that a recording lasts. */
-function duration({ tempos, frames }: Recording): number {
-  return tempos.reduce((seconds, { frame, bpm }, i) => {
+function duration(recording: Recording): number {
+  const { frames } = recording;
+  return tempoMap(recording).reduce((seconds, { frame, bpm }, i, tempos) => {
     const end = Math.min(frames, tempos[i + 1]?.frame ?? frames);
-    return seconds + (Math.max(0, end - Math.max(0, frame)) * 60) / bpm / FRAMES_PER_BEAT;
+    return seconds + (Math.max(0, end - frame) * 60) / bpm / FRAMES_PER_BEAT;
   }, 0);
 }

@@ -12,8 +12,6 @@ import { Sound } from "./sound.js";
 import type { Synth } from "./synth.js";
 import { Take, type TakeSettings } from "./take.js";
 
-/** Browsers may leave it open whether they will let sound out. */
-const WAKING_MS = 3000;
 /** What was played last rings for so long. */
 const RINGING_MS = 1500;
 
@@ -72,13 +70,13 @@ export class Player implements NoteListener {
     const asked = ++this.asked;
     try {
       // Asked for before anything is waited for: only then is it what the user has just done.
-      const awake = within(WAKING_MS, this.sound.synth.wake());
+      const awake = this.sound.awake();
       awake.catch(() => undefined); // perhaps nobody waits for it any more
       const ready = await this.connection.unusedSession(wishes).catch(() => null);
       if (!ready) return false;
-      await awake;
+      const synth = await awake;
       if (asked !== this.asked) return false;
-      this.take = new Take(this.sound.synth, this.connection, ready, settings, this.latency);
+      this.take = new Take(synth, this.connection, ready, settings, this.latency);
     } finally {
       this.starting = false;
       this.rest();
@@ -93,7 +91,7 @@ export class Player implements NoteListener {
     this.replay = new Replay(synth, recording, style, (pitch, down) => {
       if (down) this.replayed.add(pitch);
       else this.replayed.delete(pitch);
-      this.handlers.onKey(pitch, down);
+      this.handlers.onKey(pitch, down || this.holders.has(pitch));
     });
     this.begin(this.replay);
   }
@@ -107,7 +105,7 @@ export class Player implements NoteListener {
     if (take) this.handlers.onTakeEnded(take);
     this.take = this.replay = null;
     this.sound.synth.stop();
-    for (const pitch of this.replayed) this.handlers.onKey(pitch, false);
+    for (const pitch of this.replayed) this.handlers.onKey(pitch, this.holders.has(pitch));
     this.replayed.clear();
     this.handlers.onPlaying(false);
     this.rest();
@@ -133,7 +131,7 @@ export class Player implements NoteListener {
     else if (this.holders.delete(pitch)) {
       this.sound.release(pitch);
       this.take?.release(pitch, secondsSince(when));
-      this.handlers.onKey(pitch, false);
+      this.handlers.onKey(pitch, this.replayed.has(pitch));
       this.rest();
     }
   }
@@ -161,11 +159,4 @@ export class Player implements NoteListener {
 
 function secondsSince(when: number): number {
   return Math.max(0, performance.now() - when) / 1000;
-}
-
-function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    promise.then(resolve, reject);
-    setTimeout(() => reject(new Error(`nothing for ${milliseconds} ms`)), milliseconds);
-  });
 }

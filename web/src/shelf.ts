@@ -7,12 +7,7 @@ const SUMMARIES = "summaries";
 const KEPT = 200;
 
 export class Shelf {
-  private readonly database: Promise<IDBDatabase>;
-
-  constructor() {
-    this.database = open();
-    this.database.catch(() => undefined); // whoever needs it is told
-  }
+  private database: Promise<IDBDatabase> | null = null;
 
   /** Newest first. */
   async summaries(): Promise<Summary[]> {
@@ -47,13 +42,24 @@ export class Shelf {
     await this.remove(...(began.slice(0, -KEPT) as string[]));
   }
 
+  /** Opened when it is first needed, and again after the browser has closed it, as an iPhone does. */
+  private open(): Promise<IDBDatabase> {
+    if (this.database) return this.database;
+    const forget = (): void => {
+      this.database = null;
+    };
+    this.database = open();
+    this.database.then((database) => (database.onclose = forget), forget);
+    return this.database;
+  }
+
   private async read<T>(store: string, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    return result(ask((await this.database).transaction(store).objectStore(store)));
+    return result(ask((await this.open()).transaction(store).objectStore(store)));
   }
 
   /** Resolves when it is on the disk: a request that succeeds may still find no space there. */
   private async write(act: (takes: IDBObjectStore, summaries: IDBObjectStore) => void): Promise<void> {
-    const transaction = (await this.database).transaction([TAKES, SUMMARIES], "readwrite");
+    const transaction = (await this.open()).transaction([TAKES, SUMMARIES], "readwrite");
     const done = new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);

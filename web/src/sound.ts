@@ -5,6 +5,8 @@
 
 import { Synth } from "./synth.js";
 
+/** Browsers may leave it open whether they will let sound out. */
+const WAKING_MS = 3000;
 /** Keys that nobody hears are complained of after so long: waking takes a moment. */
 const MUTED_MS = 300;
 /** Seconds that a key sounds which was let go before the browser allowed sound. */
@@ -21,8 +23,9 @@ interface Unheard {
 export class Sound {
   /** Null until it is wanted. */
   made: Synth | null = null;
+  /** Whether keys are pressed that nobody hears. */
+  muted = false;
   private unheard: Unheard[] = [];
-  private muted = false;
 
   /** @param onMuted is told that keys are pressed but not heard, and when that is over */
   constructor(
@@ -64,6 +67,13 @@ export class Sound {
     void this.made.wake().then(() => this.catchUp(unheard), () => undefined);
   }
 
+  /** The synth once it sounds, to be asked for like `wake`. Rejects if the browser lets no sound out. */
+  async awake(): Promise<Synth> {
+    const { synth } = this;
+    await within(WAKING_MS, synth.wake());
+    return synth;
+  }
+
   /** Until it is woken nothing sounds, and the computer may go to sleep. */
   sleep(): void {
     void this.made?.sleep();
@@ -82,7 +92,15 @@ export class Sound {
   }
 
   private setMuted(muted: boolean): void {
-    if (muted !== this.muted) this.onMuted(muted);
+    if (muted === this.muted) return;
     this.muted = muted;
+    this.onMuted(muted);
   }
+}
+
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject);
+    setTimeout(() => reject(new Error(`nothing for ${milliseconds} ms`)), milliseconds);
+  });
 }

@@ -9,7 +9,12 @@ import { FRAMES_PER_BEAT } from "./clock.js";
 import { element } from "./dom.js";
 import type { Gauges } from "./gauges.js";
 import { chordHue, chordParts, displayName } from "./names.js";
-import { framesPerBar, type Performance, type ShownChord } from "./performance.js";
+import {
+  chordIndexAt,
+  framesPerBar,
+  type Performance,
+  type ShownChord,
+} from "./performance.js";
 import { Piano } from "./piano.js";
 import { Roll } from "./roll.js";
 import { Runway } from "./runway.js";
@@ -62,10 +67,11 @@ export class Stage {
     this.runway.draw(playing ? performance : null, steady);
     if (!performance || !playing) return;
     this.drawBeat(performance, position);
-    const sounding = performance.chords.findLast(({ frame }) => frame <= position) ?? null;
+    const heard = chordIndexAt(performance.chords, position);
+    const sounding = performance.chords[heard] ?? null;
     this.drawChord(performance, position, sounding);
     this.drawNext(performance, position, sounding);
-    this.drawStrip(performance, position);
+    this.drawStrip(performance, position, heard);
   }
 
   showGauges({ fit, variety }: Gauges): void {
@@ -147,10 +153,9 @@ export class Stage {
     });
   }
 
-  private drawStrip(performance: Performance, position: number): void {
+  private drawStrip(performance: Performance, position: number, heard: number): void {
     const perBar = framesPerBar(performance.beatsPerBar);
     const bar = Math.max(0, Math.floor(position / perBar));
-    const heard = performance.chords.findLastIndex(({ frame }) => frame <= position);
     this.when("strip", `${bar} ${heard} ${performance.chords[heard]?.frame}`, () => {
       const first = Math.max(0, Math.floor(bar / PHRASE_BARS) * PHRASE_BARS - PHRASE_BARS);
       const chords = performance.chords.slice(0, heard + 1);

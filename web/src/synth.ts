@@ -16,8 +16,11 @@ export class Synth {
   readonly sounds: { chords: Sound; melody: Sound } = { chords: "piano", melody: "piano" };
   private readonly instruments: Instruments;
   private readonly buses: Readonly<Record<Part, GainNode>>;
+  /** What was scheduled and still sounds: the chord's notes, and a replay's. */
   private readonly chord = new Set<Voice>();
-  private readonly melody = new Map<number, Voice>();
+  private readonly replayed = new Set<Voice>();
+  /** What the player's keys hold. */
+  private readonly keys = new Map<number, Voice>();
 
   constructor() {
     this.audio = new AudioContext({ latencyHint: "interactive" });
@@ -42,9 +45,14 @@ export class Synth {
     return this.audio.state === "running";
   }
 
-  /** Browsers let sound begin only once the user has done something. */
+  /** Browsers let sound begin only once the user has done something. Resolves when time has begun. */
   async wake(): Promise<void> {
     if (!this.awake) await this.audio.resume();
+    // A context may say that it runs while its device still starts, for a tenth of a second or so.
+    const { currentTime } = this.audio;
+    while (this.awake && this.audio.currentTime === currentTime) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** Until it is woken nothing sounds, and the computer may go to sleep. */
@@ -64,8 +72,7 @@ export class Synth {
       ? instruments.playBass(sounds.chords, buses.chords, pitch, velocity, at)
       : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
     if (Number.isFinite(until)) voice.release(until);
-    voice.onEnded = () => this.chord.delete(voice);
-    this.chord.add(voice);
+    keep(voice, this.chord);
   }
 
   /** Let go of the chord that sounds. */
@@ -74,28 +81,37 @@ export class Synth {
     this.chord.clear();
   }
 
-  /** Silence everything now, what is scheduled as well. */
+  /** A note of the melody that was played another time. */
+  playAgain(pitch: number, velocity: number, at: number, until: number): void {
+    const voice = this.note(pitch, velocity, at);
+    voice.release(until);
+    keep(voice, this.replayed);
+  }
+
+  /** Silence now what was scheduled, also what has not begun. Keys are let go of by hand. */
   stop(): void {
     const now = this.audio.currentTime;
-    for (const voice of [...this.chord, ...this.melody.values()]) {
+    for (const voice of [...this.chord, ...this.replayed]) {
       if (voice.start > now) voice.cancel();
       else voice.release(now);
     }
     this.chord.clear();
-    this.melody.clear();
+    this.replayed.clear();
   }
 
-  /** The player's note, now, or at a time of the audio clock. */
-  press(pitch: number, velocity: number, at = this.audio.currentTime): void {
-    this.release(pitch, at);
-    const { instruments, buses, sounds } = this;
-    const voice = instruments.play(sounds.melody, buses.melody, pitch, velocity, at);
-    this.melody.set(pitch, voice);
+  /** The player's note, now. */
+  press(pitch: number, velocity: number): void {
+    this.release(pitch);
+    this.keys.set(pitch, this.note(pitch, velocity, this.audio.currentTime));
   }
 
   release(pitch: number, at = this.audio.currentTime): void {
-    this.melody.get(pitch)?.release(at);
-    this.melody.delete(pitch);
+    this.keys.get(pitch)?.release(at);
+    this.keys.delete(pitch);
+  }
+
+  private note(pitch: number, velocity: number, at: number): Voice {
+    return this.instruments.play(this.sounds.melody, this.buses.melody, pitch, velocity, at);
   }
 
   click(at: number, accent: boolean): void {
@@ -145,4 +161,10 @@ export class Synth {
     }
     return buffer;
   }
+}
+
+/** Until it is silent. */
+function keep(voice: Voice, voices: Set<Voice>): void {
+  voice.onEnded = () => voices.delete(voice);
+  voices.add(voice);
 }

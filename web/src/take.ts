@@ -87,10 +87,10 @@ export class Take implements Performance {
   /** The frame that sounds next. */
   private next = 0;
   /**
-   * Players press in time with what they hear, which is `latency` behind the audio clock. So
-   * positions are taken that much earlier; but then frames are told that much later and the answers
-   * have less time. What they leave is used, as far as can be told at the start; it shrinks at once
-   * when a chord does not come well ahead, and grows slowly while they do.
+   * Players press in time with what they hear, which is `latency` behind the audio clock. If the
+   * accompanist takes positions that much earlier, frames are told that much later and the answers
+   * have less time. So it does as far as they leave some, and as can be told at the start; it
+   * shrinks at once when a chord does not come well ahead, and grows slowly while they do.
    */
   appliedOffset = 0;
   private nextClick: number;
@@ -101,7 +101,7 @@ export class Take implements Performance {
     private readonly line: Line,
     ready: ReadyMessage,
     settings: TakeSettings,
-    private readonly latency: () => number,
+    readonly latency: () => number,
   ) {
     this.beatsPerBar = settings.beatsPerBar;
     this.listen = settings.listen;
@@ -129,6 +129,11 @@ export class Take implements Performance {
 
   /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
   position(ago = 0): number {
+    return this.transport.positionAt(this.clock.now() - this.latency() - ago);
+  }
+
+  /** Where the accompanist takes the player to be. */
+  private assumed(ago = 0): number {
     return this.transport.positionAt(this.clock.now() - this.appliedOffset - ago);
   }
 
@@ -143,21 +148,20 @@ export class Take implements Performance {
   }
 
   press(pitch: number, velocity: number, ago: number): void {
-    const position = this.position(ago);
-    this.melody.press(pitch, position);
-    this.endPlayed(pitch, position);
-    this.played.push({ pitch, velocity, from: position, to: null });
+    this.melody.press(pitch, this.assumed(ago));
+    const from = this.position(ago);
+    this.endPlayed(pitch, from);
+    this.played.push({ pitch, velocity, from, to: null });
   }
 
   release(pitch: number, ago: number): void {
-    const position = this.position(ago);
-    this.melody.release(pitch, position);
-    this.endPlayed(pitch, position);
+    this.melody.release(pitch, this.assumed(ago));
+    this.endPlayed(pitch, this.position(ago));
   }
 
   private endPlayed(pitch: number, position: number): void {
     const note = this.played.findLast((n) => n.pitch === pitch && n.to === null);
-    if (note) note.to = position;
+    if (note) note.to = Math.max(position, note.from); // the clock may have been set right meanwhile
   }
 
   /** The server has decided, or imagined, more. */
@@ -190,7 +194,7 @@ export class Take implements Performance {
   tick(): void {
     const now = this.clock.now();
     while (this.playNext(now));
-    const position = this.position();
+    const position = this.assumed();
     while (position >= this.melody.frame + 0.5) this.tell();
     this.click(now);
   }

@@ -3,12 +3,14 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
-import type { Recording, Summary } from "./performance.js";
+import { heardNotes, type Recording, type Summary } from "./performance.js";
 import { Shelf } from "./shelf.js";
 
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
 const SURE_MS = 5000;
+/** Whoever presses again sooner has not read it. */
+const READ_MS = 500;
 
 export interface TakesHandlers {
   onReplay(take: Recording): void;
@@ -28,7 +30,7 @@ export class TakesList {
 
   /** Keep a take, or more of it, so that it is not lost with a closed window. */
   async save(take: Recording): Promise<void> {
-    if (!take.notes.some(({ to }) => (to ?? 0) > 0)) return;
+    if (heardNotes(take).length === 0) return;
     try {
       await this.shelf.keep(take);
       this.handlers.onKept(true);
@@ -89,8 +91,10 @@ export class TakesList {
         void read((take) => download(`${file}.json`, JSON.stringify(take, null, 1), "application/json"));
       }),
     );
-    const remove = button("Delete", `Delete the ${about}`, () => {
-      if (remove.textContent === SURE) void this.remove(item);
+    let asked = -Infinity;
+    const remove = button("Delete", `Delete the ${about}`, ({ timeStamp }) => {
+      if (remove.textContent !== SURE) asked = timeStamp;
+      else if (timeStamp - asked > READ_MS) void this.remove(item);
       label(remove, SURE, `${SURE} Delete the ${about} for good`);
       setTimeout(() => label(remove, "Delete", `Delete the ${about}`), SURE_MS);
     });
@@ -117,11 +121,13 @@ export class TakesList {
   }
 }
 
-function button(text: string, name: string, act: () => void): HTMLButtonElement {
+function button(text: string, name: string, act: (event: MouseEvent) => void): HTMLButtonElement {
   const made = document.createElement("button");
   made.type = "button";
   label(made, text, name);
   made.addEventListener("click", act);
+  // A key that is held would press it again and again, and then the next take's.
+  made.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
   return made;
 }
 

@@ -84,6 +84,12 @@ export class Controls {
     }
     /** @param onChoose is told who is to play */
     setModels(names, current, onChoose) {
+        const radios = [...this.models.querySelectorAll("input")];
+        if (radios.length && radios.map((radio) => radio.value).join() === names.join()) {
+            for (const radio of radios)
+                radio.checked = radio.value === current; // and keeps the focus
+            return;
+        }
         const choices = names.map((name) => {
             const label = document.createElement("label");
             const radio = document.createElement("input");

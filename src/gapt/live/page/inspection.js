@@ -28,10 +28,11 @@ export function offerInspection(player, connection) {
         get link() {
             return { latency: connection.latency, clockOffset: connection.clockOffset };
         },
-        /** Seconds: see `Take.appliedOffset`; and from the audio clock to the loudspeaker. */
+        /** Seconds from the audio clock to the hands, see `Take.appliedOffset`; and to the loudspeaker. */
         get delays() {
+            const latency = take()?.latency() ?? 0;
             const appliedOffset = take()?.appliedOffset ?? 0;
-            return { appliedOffset, output: player.sound.made?.audio.outputLatency ?? 0 };
+            return { latency, appliedOffset, output: player.sound.made?.audio.outputLatency ?? 0 };
         },
         /** Resolves when the piano can be played. */
         get loaded() {

@@ -17,7 +17,7 @@ import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { TakesList } from "./takes_list.js";
 const SAVE_MS = 10_000;
-const NO_SOUND = "The browser does not let sound out. Check the audio output, then press Start again.";
+const NO_SOUND = "The browser does not let sound out. Check the audio output, then try again.";
 const READY = "Ready. Press Start.";
 const MUTED = "Click the page or press a key to turn the sound on.";
 const controls = new Controls();
@@ -57,6 +57,8 @@ const connection = new Connection({
     },
 });
 function showConnected() {
+    if (player.sound.muted)
+        return controls.setStatus(MUTED, "bad");
     if (!connection.open)
         return;
     const lost = "Takes cannot be saved here (private window, or storage full).";
@@ -70,9 +72,7 @@ const player = new Player(connection, () => offset.seconds, {
         offset.show();
     },
     onMuted(muted) {
-        if (muted)
-            controls.setStatus(MUTED, "bad");
-        else if (connection.open)
+        if (muted || connection.open)
             showConnected();
         else
             controls.setStatus(READY, "good");
@@ -157,9 +157,9 @@ addEventListener("pagehide", saveSoFar);
 // --- controls ------------------------------------------------------------------------------------
 const offset = new OffsetPanel(controls, ticker, () => player.sound.made?.audio, () => {
     stop();
-    const { synth } = player.sound;
-    player.sound.wake();
-    return synth;
+    const awake = player.sound.awake();
+    awake.catch(() => controls.setStatus(NO_SOUND, "bad"));
+    return awake;
 });
 /** While the input offset is measured, every key is a tap. */
 const hands = {

@@ -3,6 +3,7 @@
  * it was played; the chords as they were voiced. Pure.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { heardNotes, tempoMap } from "./performance.js";
 const TICKS_PER_BEAT = 480;
 const TICKS_PER_FRAME = TICKS_PER_BEAT / FRAMES_PER_BEAT;
 const CHORD_VELOCITY = 70;
@@ -14,11 +15,10 @@ export function midiFile(take) {
     const header = [...text("MThd"), ...uint(6, 4), ...uint(1, 2), ...uint(tracks.length, 2)];
     return Uint8Array.from([...header, ...uint(TICKS_PER_BEAT, 2), ...tracks.flat()]);
 }
-function conductor({ tempos, beatsPerBar, chords, cues }) {
+function conductor(take) {
+    const { beatsPerBar, chords, cues } = take;
     const events = [meta(0, 0x58, [beatsPerBar, 2, 24, 8])];
-    // What the tempo was during the count-in counts from the first downbeat on.
-    const first = tempos.findLastIndex(({ frame }) => frame <= 0);
-    for (const { frame, bpm } of tempos.slice(Math.max(0, first))) {
+    for (const { frame, bpm } of tempoMap(take)) {
         events.push(meta(ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
     }
     for (const { frame, name } of chords) {
@@ -28,10 +28,8 @@ function conductor({ tempos, beatsPerBar, chords, cues }) {
         events.push(meta(ticks(frame), 0x01, utf8(model)));
     return track("gapt", events);
 }
-function melody({ notes }) {
-    const events = notes
-        .filter(({ to }) => (to ?? 0) > 0)
-        .flatMap(({ pitch, velocity, from, to }) => note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)));
+function melody(take) {
+    const events = heardNotes(take).flatMap(({ pitch, velocity, from, to }) => note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)));
     return track("Melody", events);
 }
 function chords({ chords, frames }) {

@@ -1,6 +1,7 @@
 /** How late the player's notes arrive: the slider that says so, and the dialog that measures it. */
 import { CalibrationDialog } from "./calibration_dialog.js";
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { element } from "./dom.js";
 import { InputOffset } from "./input_offset.js";
 const LEAST_MS = -50;
 const MOST_MS = 400;
@@ -11,15 +12,22 @@ export class OffsetPanel {
     dialog;
     /**
      * @param audio if there is sound yet
-     * @param wake makes the page still, and the sound ready to measure with
+     * @param awake makes the page still, and gives the sound to measure with once there is any
      */
-    constructor(controls, ticker, audio, wake) {
+    constructor(controls, ticker, audio, awake) {
         this.controls = controls;
         this.audio = audio;
         this.dialog = new CalibrationDialog(ticker, (seconds) => this.onMeasured(seconds));
-        controls.calibrate.addEventListener("click", () => this.dialog.open(wake()));
+        controls.calibrate.addEventListener("click", () => {
+            void awake().then((synth) => this.dialog.open(synth), () => undefined);
+        });
         controls.offset.addEventListener("input", () => this.set(controls.offset.valueAsNumber));
-        controls.offsetAuto.addEventListener("click", () => this.set(null));
+        controls.offsetAuto.addEventListener("click", () => {
+            this.set(null);
+            controls.offset.focus(); // the button is gone now
+        });
+        // What the browser reports is known once it plays.
+        element("advanced").addEventListener("toggle", () => this.show());
         this.show();
     }
     get seconds() {

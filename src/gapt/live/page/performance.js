@@ -3,6 +3,28 @@
  * first downbeat on. What the stage shows, what is kept, and what is exported.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
+/** The tempos from the first downbeat on: what it was during the count-in counts from there. */
+export function tempoMap({ tempos }) {
+    const first = tempos.findLastIndex(({ frame }) => frame <= 0);
+    const [begin, ...changes] = tempos.slice(Math.max(0, first));
+    return [{ ...begin, frame: 0 }, ...changes];
+}
+/** The notes without those that were over before the first downbeat. */
+export function heardNotes({ notes }) {
+    return notes.filter((note) => note.to !== null && note.to > 0);
+}
+/** Which of the chords sounds at a position, -1 if none has yet. */
+export function chordIndexAt(chords, position) {
+    let [before, after] = [-1, chords.length];
+    while (after - before > 1) {
+        const middle = (before + after) >> 1;
+        if (chords[middle].frame <= position)
+            before = middle;
+        else
+            after = middle;
+    }
+    return before;
+}
 export function framesPerBar(beatsPerBar) {
     return FRAMES_PER_BEAT * beatsPerBar;
 }
@@ -17,9 +39,10 @@ export function summary(recording) {
     };
 }
 /** Seconds that a recording lasts. */
-function duration({ tempos, frames }) {
-    return tempos.reduce((seconds, { frame, bpm }, i) => {
+function duration(recording) {
+    const { frames } = recording;
+    return tempoMap(recording).reduce((seconds, { frame, bpm }, i, tempos) => {
         const end = Math.min(frames, tempos[i + 1]?.frame ?? frames);
-        return seconds + (Math.max(0, end - Math.max(0, frame)) * 60) / bpm / FRAMES_PER_BEAT;
+        return seconds + (Math.max(0, end - frame) * 60) / bpm / FRAMES_PER_BEAT;
     }, 0);
 }

@@ -1,6 +1,7 @@
 /** A past take, played again: the melody as it was played, the chords in the style chosen now. */
 import { Accompaniment } from "./accompaniment.js";
 import { AudioClock, Transport } from "./clock.js";
+import { chordIndexAt, heardNotes, tempoMap, } from "./performance.js";
 const START_DELAY = 0.1;
 const AHEAD = 0.1;
 const SHOWN_AHEAD = 16; // frames
@@ -16,7 +17,9 @@ export class Replay {
     accompaniment;
     transport;
     clock;
-    /** What begins and ends in the melody, in order. */
+    /** The melody's notes that have not been scheduled yet, the next one first. */
+    notes;
+    /** The keys that go down and up, the next one first. */
     keys;
     next = 0;
     constructor(synth, recording, style, onKey) {
@@ -27,18 +30,17 @@ export class Replay {
         this.cues = recording.cues;
         this.played = recording.notes;
         this.clock = new AudioClock(synth.audio);
-        const first = recording.tempos.findLastIndex(({ frame }) => frame <= 0);
-        const [begin, ...changes] = recording.tempos.slice(Math.max(0, first));
-        this.transport = new Transport(this.clock.now() + START_DELAY, 0, begin?.bpm ?? 100);
+        const [begin, ...changes] = tempoMap(recording);
+        this.transport = new Transport(this.clock.now() + START_DELAY, 0, begin.bpm);
         for (const { frame, bpm } of changes)
             this.transport.setTempo(bpm, frame);
         this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, style);
-        this.keys = recording.notes
-            .flatMap((note) => [
-            { at: Math.max(0, note.from), note, down: true },
-            { at: note.to ?? recording.frames, note, down: false },
+        this.notes = heardNotes(recording).sort((a, b) => a.from - b.from);
+        this.keys = this.notes
+            .flatMap(({ pitch, from, to }) => [
+            { at: from, pitch, down: true },
+            { at: to, pitch, down: false },
         ])
-            .filter(({ note }) => (note.to ?? 0) > 0)
             .sort((a, b) => a.at - b.at || Number(a.down) - Number(b.down));
     }
     get chords() {
@@ -53,8 +55,11 @@ export class Replay {
     coming(frame) {
         const { chords, frames } = this.recording;
         const coming = [];
+        let index = chordIndexAt(chords, frame);
         for (let f = frame; f < Math.min(frames, frame + SHOWN_AHEAD); f++) {
-            const chord = chords.findLast((c) => c.frame <= f);
+            if (chords[index + 1]?.frame === f)
+                index++;
+            const chord = chords[index];
             if (chord)
                 coming.push({ ...chord, frame: f, onset: chord.frame === f });
         }
@@ -66,18 +71,19 @@ export class Replay {
             const at = this.transport.timeOf(this.next);
             if (at > now + AHEAD)
                 break;
-            const chord = this.chords.findLast(({ frame }) => frame <= this.next);
+            const chord = this.chords[chordIndexAt(this.chords, this.next)];
             const onset = chord?.frame === this.next && chord.name !== null;
             this.accompaniment.play(this.next, chord?.notes ?? [], onset, Math.max(at, now));
         }
-        while (this.keys[0] && this.transport.timeOf(this.keys[0].at) <= now + AHEAD) {
-            const { at, note, down } = this.keys.shift();
-            const time = Math.max(now, this.transport.timeOf(at));
-            if (down)
-                this.synth.press(note.pitch, note.velocity, time);
-            else
-                this.synth.release(note.pitch, time);
-            this.onKey(note.pitch, down);
+        while (this.notes[0] && this.transport.timeOf(this.notes[0].from) <= now + AHEAD) {
+            const { pitch, velocity, from, to } = this.notes.shift();
+            const at = Math.max(now, this.transport.timeOf(Math.max(0, from)));
+            this.synth.playAgain(pitch, velocity, at, this.transport.timeOf(to));
+        }
+        const position = this.position();
+        while (this.keys[0] && this.keys[0].at <= position) {
+            const { pitch, down } = this.keys.shift();
+            this.onKey(pitch, down);
         }
     }
 }

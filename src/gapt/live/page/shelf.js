@@ -4,11 +4,7 @@ const TAKES = "takes";
 const SUMMARIES = "summaries";
 const KEPT = 200;
 export class Shelf {
-    database;
-    constructor() {
-        this.database = open();
-        this.database.catch(() => undefined); // whoever needs it is told
-    }
+    database = null;
     /** Newest first. */
     async summaries() {
         const summaries = await this.read(SUMMARIES, (store) => store.getAll());
@@ -37,12 +33,23 @@ export class Shelf {
         const began = await this.read(SUMMARIES, (store) => store.getAllKeys());
         await this.remove(...began.slice(0, -KEPT));
     }
+    /** Opened when it is first needed, and again after the browser has closed it, as an iPhone does. */
+    open() {
+        if (this.database)
+            return this.database;
+        const forget = () => {
+            this.database = null;
+        };
+        this.database = open();
+        this.database.then((database) => (database.onclose = forget), forget);
+        return this.database;
+    }
     async read(store, ask) {
-        return result(ask((await this.database).transaction(store).objectStore(store)));
+        return result(ask((await this.open()).transaction(store).objectStore(store)));
     }
     /** Resolves when it is on the disk: a request that succeeds may still find no space there. */
     async write(act) {
-        const transaction = (await this.database).transaction([TAKES, SUMMARIES], "readwrite");
+        const transaction = (await this.open()).transaction([TAKES, SUMMARIES], "readwrite");
         const done = new Promise((resolve, reject) => {
             transaction.oncomplete = () => resolve();
             transaction.onabort = () => reject(transaction.error);

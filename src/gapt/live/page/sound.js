@@ -3,6 +3,8 @@
  * clicked or pressed a key, put to sleep while nobody needs it. Knows no page.
  */
 import { Synth } from "./synth.js";
+/** Browsers may leave it open whether they will let sound out. */
+const WAKING_MS = 3000;
 /** Keys that nobody hears are complained of after so long: waking takes a moment. */
 const MUTED_MS = 300;
 /** Seconds that a key sounds which was let go before the browser allowed sound. */
@@ -12,8 +14,9 @@ export class Sound {
     onMuted;
     /** Null until it is wanted. */
     made = null;
-    unheard = [];
+    /** Whether keys are pressed that nobody hears. */
     muted = false;
+    unheard = [];
     /** @param onMuted is told that keys are pressed but not heard, and when that is over */
     constructor(onMade, onMuted) {
         this.onMade = onMade;
@@ -54,6 +57,12 @@ export class Sound {
         const { unheard } = this; // the end of a touch lets its key go, but is heard all the same
         void this.made.wake().then(() => this.catchUp(unheard), () => undefined);
     }
+    /** The synth once it sounds, to be asked for like `wake`. Rejects if the browser lets no sound out. */
+    async awake() {
+        const { synth } = this;
+        await within(WAKING_MS, synth.wake());
+        return synth;
+    }
     /** Until it is woken nothing sounds, and the computer may go to sleep. */
     sleep() {
         void this.made?.sleep();
@@ -72,8 +81,15 @@ export class Sound {
         this.unheard = this.unheard.filter(({ heard }) => !heard);
     }
     setMuted(muted) {
-        if (muted !== this.muted)
-            this.onMuted(muted);
+        if (muted === this.muted)
+            return;
         this.muted = muted;
+        this.onMuted(muted);
     }
+}
+function within(milliseconds, promise) {
+    return new Promise((resolve, reject) => {
+        promise.then(resolve, reject);
+        setTimeout(() => reject(new Error(`nothing for ${milliseconds} ms`)), milliseconds);
+    });
 }

@@ -7,7 +7,7 @@
 import { FRAMES_PER_BEAT } from "./clock.js";
 import { element } from "./dom.js";
 import { chordHue, chordParts, displayName } from "./names.js";
-import { framesPerBar } from "./performance.js";
+import { chordIndexAt, framesPerBar, } from "./performance.js";
 import { Piano } from "./piano.js";
 import { Roll } from "./roll.js";
 import { Runway } from "./runway.js";
@@ -56,10 +56,11 @@ export class Stage {
         if (!performance || !playing)
             return;
         this.drawBeat(performance, position);
-        const sounding = performance.chords.findLast(({ frame }) => frame <= position) ?? null;
+        const heard = chordIndexAt(performance.chords, position);
+        const sounding = performance.chords[heard] ?? null;
         this.drawChord(performance, position, sounding);
         this.drawNext(performance, position, sounding);
-        this.drawStrip(performance, position);
+        this.drawStrip(performance, position, heard);
     }
     showGauges({ fit, variety }) {
         this.when("fit", fit === null ? "–" : `${Math.round(100 * fit)} %`, (text) => {
@@ -131,10 +132,9 @@ export class Stage {
             this.next.classList.toggle("tentative", !final);
         });
     }
-    drawStrip(performance, position) {
+    drawStrip(performance, position, heard) {
         const perBar = framesPerBar(performance.beatsPerBar);
         const bar = Math.max(0, Math.floor(position / perBar));
-        const heard = performance.chords.findLastIndex(({ frame }) => frame <= position);
         this.when("strip", `${bar} ${heard} ${performance.chords[heard]?.frame}`, () => {
             const first = Math.max(0, Math.floor(bar / PHRASE_BARS) * PHRASE_BARS - PHRASE_BARS);
             const chords = performance.chords.slice(0, heard + 1);

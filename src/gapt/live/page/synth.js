@@ -12,8 +12,11 @@ export class Synth {
     sounds = { chords: "piano", melody: "piano" };
     instruments;
     buses;
+    /** What was scheduled and still sounds: the chord's notes, and a replay's. */
     chord = new Set();
-    melody = new Map();
+    replayed = new Set();
+    /** What the player's keys hold. */
+    keys = new Map();
     constructor() {
         this.audio = new AudioContext({ latencyHint: "interactive" });
         // An iPhone on silent mutes pages, unless they play music.
@@ -36,10 +39,15 @@ export class Synth {
     get awake() {
         return this.audio.state === "running";
     }
-    /** Browsers let sound begin only once the user has done something. */
+    /** Browsers let sound begin only once the user has done something. Resolves when time has begun. */
     async wake() {
         if (!this.awake)
             await this.audio.resume();
+        // A context may say that it runs while its device still starts, for a tenth of a second or so.
+        const { currentTime } = this.audio;
+        while (this.awake && this.audio.currentTime === currentTime) {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+        }
     }
     /** Until it is woken nothing sounds, and the computer may go to sleep. */
     async sleep() {
@@ -58,8 +66,7 @@ export class Synth {
             : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
         if (Number.isFinite(until))
             voice.release(until);
-        voice.onEnded = () => this.chord.delete(voice);
-        this.chord.add(voice);
+        keep(voice, this.chord);
     }
     /** Let go of the chord that sounds. */
     rest(at) {
@@ -67,28 +74,35 @@ export class Synth {
             voice.release(at);
         this.chord.clear();
     }
-    /** Silence everything now, what is scheduled as well. */
+    /** A note of the melody that was played another time. */
+    playAgain(pitch, velocity, at, until) {
+        const voice = this.note(pitch, velocity, at);
+        voice.release(until);
+        keep(voice, this.replayed);
+    }
+    /** Silence now what was scheduled, also what has not begun. Keys are let go of by hand. */
     stop() {
         const now = this.audio.currentTime;
-        for (const voice of [...this.chord, ...this.melody.values()]) {
+        for (const voice of [...this.chord, ...this.replayed]) {
             if (voice.start > now)
                 voice.cancel();
             else
                 voice.release(now);
         }
         this.chord.clear();
-        this.melody.clear();
+        this.replayed.clear();
     }
-    /** The player's note, now, or at a time of the audio clock. */
-    press(pitch, velocity, at = this.audio.currentTime) {
-        this.release(pitch, at);
-        const { instruments, buses, sounds } = this;
-        const voice = instruments.play(sounds.melody, buses.melody, pitch, velocity, at);
-        this.melody.set(pitch, voice);
+    /** The player's note, now. */
+    press(pitch, velocity) {
+        this.release(pitch);
+        this.keys.set(pitch, this.note(pitch, velocity, this.audio.currentTime));
     }
     release(pitch, at = this.audio.currentTime) {
-        this.melody.get(pitch)?.release(at);
-        this.melody.delete(pitch);
+        this.keys.get(pitch)?.release(at);
+        this.keys.delete(pitch);
+    }
+    note(pitch, velocity, at) {
+        return this.instruments.play(this.sounds.melody, this.buses.melody, pitch, velocity, at);
     }
     click(at, accent) {
         const { audio } = this;
@@ -136,4 +150,9 @@ export class Synth {
         }
         return buffer;
     }
+}
+/** Until it is silent. */
+function keep(voice, voices) {
+    voice.onEnded = () => voices.delete(voice);
+    voices.add(voice);
 }

@@ -57,10 +57,10 @@ export class Take {
     /** The frame that sounds next. */
     next = 0;
     /**
-     * Players press in time with what they hear, which is `latency` behind the audio clock. So
-     * positions are taken that much earlier; but then frames are told that much later and the answers
-     * have less time. What they leave is used, as far as can be told at the start; it shrinks at once
-     * when a chord does not come well ahead, and grows slowly while they do.
+     * Players press in time with what they hear, which is `latency` behind the audio clock. If the
+     * accompanist takes positions that much earlier, frames are told that much later and the answers
+     * have less time. So it does as far as they leave some, and as can be told at the start; it
+     * shrinks at once when a chord does not come well ahead, and grows slowly while they do.
      */
     appliedOffset = 0;
     nextClick;
@@ -92,6 +92,10 @@ export class Take {
     }
     /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
     position(ago = 0) {
+        return this.transport.positionAt(this.clock.now() - this.latency() - ago);
+    }
+    /** Where the accompanist takes the player to be. */
+    assumed(ago = 0) {
         return this.transport.positionAt(this.clock.now() - this.appliedOffset - ago);
     }
     coming(frame) {
@@ -103,20 +107,19 @@ export class Take {
         this.transport.setTempo(bpm, frame);
     }
     press(pitch, velocity, ago) {
-        const position = this.position(ago);
-        this.melody.press(pitch, position);
-        this.endPlayed(pitch, position);
-        this.played.push({ pitch, velocity, from: position, to: null });
+        this.melody.press(pitch, this.assumed(ago));
+        const from = this.position(ago);
+        this.endPlayed(pitch, from);
+        this.played.push({ pitch, velocity, from, to: null });
     }
     release(pitch, ago) {
-        const position = this.position(ago);
-        this.melody.release(pitch, position);
-        this.endPlayed(pitch, position);
+        this.melody.release(pitch, this.assumed(ago));
+        this.endPlayed(pitch, this.position(ago));
     }
     endPlayed(pitch, position) {
         const note = this.played.findLast((n) => n.pitch === pitch && n.to === null);
         if (note)
-            note.to = position;
+            note.to = Math.max(position, note.from); // the clock may have been set right meanwhile
     }
     /** The server has decided, or imagined, more. */
     onPlan(message) {
@@ -147,7 +150,7 @@ export class Take {
         const now = this.clock.now();
         while (this.playNext(now))
             ;
-        const position = this.position();
+        const position = this.assumed();
         while (position >= this.melody.frame + 0.5)
             this.tell();
         this.click(now);

@@ -2,10 +2,13 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
+import { heardNotes } from "./performance.js";
 import { Shelf } from "./shelf.js";
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
 const SURE_MS = 5000;
+/** Whoever presses again sooner has not read it. */
+const READ_MS = 500;
 export class TakesList {
     handlers;
     shelf = new Shelf();
@@ -16,7 +19,7 @@ export class TakesList {
     }
     /** Keep a take, or more of it, so that it is not lost with a closed window. */
     async save(take) {
-        if (!take.notes.some(({ to }) => (to ?? 0) > 0))
+        if (heardNotes(take).length === 0)
             return;
         try {
             await this.shelf.keep(take);
@@ -74,8 +77,11 @@ export class TakesList {
         }), button("JSON", `Save the ${about} as JSON`, () => {
             void read((take) => download(`${file}.json`, JSON.stringify(take, null, 1), "application/json"));
         }));
-        const remove = button("Delete", `Delete the ${about}`, () => {
-            if (remove.textContent === SURE)
+        let asked = -Infinity;
+        const remove = button("Delete", `Delete the ${about}`, ({ timeStamp }) => {
+            if (remove.textContent !== SURE)
+                asked = timeStamp;
+            else if (timeStamp - asked > READ_MS)
                 void this.remove(item);
             label(remove, SURE, `${SURE} Delete the ${about} for good`);
             setTimeout(() => label(remove, "Delete", `Delete the ${about}`), SURE_MS);
@@ -107,6 +113,8 @@ function button(text, name, act) {
     made.type = "button";
     label(made, text, name);
     made.addEventListener("click", act);
+    // A key that is held would press it again and again, and then the next take's.
+    made.addEventListener("keydown", (event) => event.repeat && event.preventDefault());
     return made;
 }
 function label(button, text, name) {
