@@ -232,6 +232,23 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
             export([run], tmp_path / "calm.safetensors", calm=calm)
 
 
+def test_a_name_means_the_shipped_network_unless_a_run_here_has_it_too(
+    policy, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gapt").mkdir()
+    shipped = load_policy(Path("gapt"))
+    assert shipped.config.layers == 4
+    save(
+        tmp_path / "gapt" / "best.safetensors",
+        Header(model="policy", config=CONFIG),
+        policy.state_dict(),
+    )
+    with pytest.raises(UserError, match="'gapt' is a shipped network and also a run"):
+        load_policy(Path("gapt"))
+    assert load_policy(tmp_path / "gapt").config == policy.config
+
+
 def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
     path = tmp_path / "p.safetensors"
     with pytest.raises(UserError, match="no checkpoint at"):

@@ -10,6 +10,7 @@ from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY, Frames
 from gapt.training.batches import (
     Mixture,
+    held_out,
     patches,
     stack,
     transpose,
@@ -72,6 +73,13 @@ def test_corpora_come_in_their_shares_and_missing_ones_are_made_up_for():
     assert share == pytest.approx(0.75, abs=0.03)
     alone = Mixture({"low": low, "high": []}, {"low": 0.5, "high": 0.5})
     assert (MELODY.symbol(alone.draw(np.random.default_rng(0), 50, 16).melody) < 60).all()
+
+
+def test_held_out_are_songs_of_the_corpora_with_a_share(tunes):
+    corpus = Corpus.load(tunes)
+    assert len(held_out(corpus, {"tunes": 1.0}, 2)) == 2
+    with pytest.raises(UserError, match="no songs of pop909 in the valid split"):
+        held_out(corpus, {"tunes": 0.0, "pop909": 1.0}, 2)
 
 
 @pytest.mark.parametrize("mixture", [{}, {"tunes": 0.0}])

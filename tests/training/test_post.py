@@ -265,6 +265,8 @@ def test_hacking_is_told_in_plain_words(pretrained):
     assert "40% of the data's" in alarm
     assert "90% of the time" in alarm
     assert watch.alarm([1.0, 1.0, 3.0, 3.0], rich) is None
+    of_melodies = Watch(msgspec.structs.replace(recipe, part="melody"), corpus, training.judges)
+    assert "chords" not in of_melodies.alarm([1.0, 1.0, 3.0, 3.0], poor)
     assert watch.alarm([3.0, 3.0, 1.0, 1.0], poor) is None
 
 

@@ -17,10 +17,18 @@ import yaml
 from gapt.cli import app
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
+from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import load, load_anchor
 from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.training.batches import spread
-from gapt.training.pretrain import PolicyTask, corrections, nll, train_anchor, train_policy
+from gapt.training.pretrain import (
+    PolicyTask,
+    anchor_nll,
+    corrections,
+    nll,
+    train_anchor,
+    train_policy,
+)
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
 from gapt.training.run import Run
 from gapt.training.supervised import learning_rate, resolved
@@ -268,17 +276,38 @@ def test_a_past_of_its_own_is_learnt_from(unbroken, tunes, tmp_path):
     assert load(tmp_path / "run" / "best.safetensors")[0].step >= 10
 
 
+def test_the_anchor_hears_the_melody_under_a_wrong_past():
+    melody = torch.tensor([[MELODY.on(60), *[MELODY.hold(60)] * 15, *[MELODY.on(64)] * 16]])
+    chords = torch.tensor([[CHORDS.on(0), *[CHORDS.hold(0)] * 15, *[CHORDS.on(5)] * 16]])
+    torch.manual_seed(0)
+    recipe = ANCHOR_RECIPES["tiny"]
+    anchor = Anchor(AnchorConfig(transformer=recipe.transformer)).eval()
+    real = torch.arange(32)[None] >= 16
+    losses = []
+    for pitch in (60, 66):
+        melody[:, :16] = MELODY.hold(pitch)
+        losses.append(anchor_nll(anchor, melody, chords, real)["chord_nll"][real])
+    assert (losses[0] - losses[1]).abs().min() > 0
+
+
+def test_a_melodys_anchor_has_no_wrong_past(tunes, tmp_path):
+    recipe = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", wrong_past=0.5)
+    with pytest.raises(UserError, match="wrong_past"):
+        train_anchor(recipe, Corpus.load(tunes), tmp_path / "run")
+
+
+HALVES = slice(0, 32), slice(32, 64)
+
+
 def test_as_many_rows_as_asked_for_have_a_past_of_their_own(unbroken, tunes):
     recipe = msgspec.structs.replace(RECIPE, start=str(unbroken), own_past=0.75)
     task = PolicyTask(recipe, Corpus.load(tunes))
     batch = [torch.from_numpy(array) for array in task.draw(np.random.default_rng(0), 64)]
-    past = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        past.append(task._past(batch))
-    assert (past[0] == past[1]).all()
-    the_songs = (past[0] == batch[1]).all(1).float().mean()
+    past = task._past(batch)
+    the_songs = (past == batch[1]).all(1).float().mean()
     assert 0.1 < the_songs < 0.4
+    # Whatever the number of processes that share the rows.
+    assert (past == torch.cat([task._past([a[rows] for a in batch]) for rows in HALVES])).all()
     with torch.no_grad():
         loss, _ = task.loss(task.model, batch, float(batch[2].sum()))
     assert torch.isfinite(loss)

@@ -1,6 +1,7 @@
 """One command trains every stage of every system, goes on, and compares them."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -61,6 +62,11 @@ def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_
     with pytest.raises(UserError, match="batch 7 does not split into 4 mini-batches"):
         reproduce("tiny", Corpus.load(tunes), tmp_path / "study",
                   batch=7, splits=["test"], scenarios=["cold"], **options)  # fmt: skip
+    songs = Corpus.load(tunes).songs
+    short = Corpus(tuple(replace(song, frames=song.frames.window(0, 48)) for song in songs))
+    with pytest.raises(UserError, match="64 frames"):
+        reproduce("tiny", short, tmp_path / "study",
+                  batch=None, splits=["test"], scenarios=["cold"], **options)  # fmt: skip
     assert not (tmp_path / "study").exists()
 
 

@@ -54,7 +54,7 @@ def _with(chords: np.ndarray, symbols: np.ndarray) -> np.ndarray:
 def move_onsets(chords: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
     """Chord states [S, T], each onset moved by -most..most frames, silences' beginnings too.
 
-    A window's first frame stays what it is. Where two onsets meet, the later one wins.
+    What begins with the window stays there. Where two onsets meet, the later one wins.
     """
     songs, frames = chords.shape
     sounds = CHORDS.sounds(chords)

@@ -149,12 +149,12 @@ def _measured(
     rows: list[Row] = []
     for name, played in {GROUND_TRUTH: [truth], LATE: [late], **plays}.items():
         found = [
-            _figures(measure, reduce, [statistics(play) for play in played])
+            _summary(measure, reduce, [statistics(play) for play in played])
             for measure, (statistics, reduce) in measures.items()
         ]
         if name in players and not scene.duet:
             nll = [_nll_statistics(run, scene.given, whole) for run in players[name]]
-            found.append(_figures("nll", ratio, nll))
+            found.append(_summary("nll", ratio, nll))
         rows += [{"system": name, **figures} for figures in found]
     return rows
 
@@ -203,7 +203,7 @@ def _nll_statistics(player: Player, given: int, truth: Play) -> np.ndarray:
     return torch.cat(parts).numpy().astype(float)
 
 
-def _figures(
+def _summary(
     measure: str,
     reduce: Callable[[np.ndarray], np.ndarray],
     statistics: Sequence[np.ndarray],

@@ -25,7 +25,13 @@ from gapt.evaluation.judging import classification, retrieval
 from gapt.evaluation.plots import falling_scores
 from gapt.files import replacing, write_json
 from gapt.models.checkpoint import find_judges, load_judges
-from gapt.models.judges import PITCH_CLASSES, ContrastiveJudge, GenerativeJudge, Judge, heard
+from gapt.models.judges import (
+    PITCH_CLASSES,
+    ContrastiveJudge,
+    GenerativeJudge,
+    Judge,
+    pitch_classes,
+)
 from gapt.music.frames import MAX_TRANSPOSITION
 from gapt.training.batches import Batch, spread, stack, transpose
 
@@ -105,7 +111,7 @@ def _skill(judge: Judge, batch: Batch) -> dict[str, float]:
         melodies = _in_groups(judge.embed_melody, melody, real)
         return retrieval(judge.logits(melodies, _in_groups(judge.embed_chords, chords, real)))
     if isinstance(judge, GenerativeJudge):
-        notes = F.one_hot(heard(melody), PITCH_CLASSES + 1).float()
+        notes = F.one_hot(pitch_classes(melody), PITCH_CLASSES + 1).float()
         worth = _in_groups(judge.worth, chords, real)
         return retrieval(torch.einsum("mtp,ctp->mc", notes, worth))
     others = chords.roll(1, dims=0)

@@ -123,8 +123,8 @@ def changes_by_bar(play: Play) -> np.ndarray:
 def recoveries(jump: int) -> dict[str, Measure]:
     """How much of the harmony before a jump is there after it, by how many beats after.
 
-    Of `harmony_by_beat`: the mean over beats 1 to 4, 5 to 8 and 9 to 16 after the jump, divided by
-    that over the eight beats before. As a policy that must find the new key comes back, the three
+    Harmony over beats 1 to 4, 5 to 8 and 9 to 16 after the jump, over that of the eight beats
+    before, each of all songs together. As a policy that must find the new key comes back, the three
     rise to 1.
 
     Args:

@@ -89,10 +89,18 @@ def load(path: Path, model: str | None = None) -> tuple[Header, dict[str, Tensor
 
 
 def checkpoint_path(path: Path) -> Path:
-    """A checkpoint itself, the best one of a run's folder, or that of a shipped network's name."""
-    if path.is_dir():
-        return path / "best.safetensors"
-    return shipped_checkpoints().get(str(path), path)
+    """A checkpoint itself, the best one of a run's folder, or that of a shipped network's name.
+
+    Raises:
+        UserError: a run has the name of a shipped network, and only the name is given.
+    """
+    shipped, best = shipped_checkpoints().get(str(path)), path / "best.safetensors"
+    if shipped and best.exists():
+        raise UserError(
+            f"'{path}' is a shipped network and also a run in this folder: for the run give "
+            f"{path.absolute()}; for the shipped one work in another folder"
+        )
+    return shipped or (best if path.is_dir() else path)
 
 
 M = TypeVar("M", bound=nn.Module)

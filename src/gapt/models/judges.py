@@ -183,7 +183,7 @@ class GenerativeJudge(nn.Module):
         weights = (real / real.sum(1, keepdim=True).clamp(min=1))[..., None]
         worth = self.worth(chords, real)
         worth = weights * (worth - contrast * (weights * worth).sum(1, keepdim=True))
-        return worth.gather(-1, heard(melody)[..., None]).squeeze(-1)
+        return worth.gather(-1, pitch_classes(melody)[..., None]).squeeze(-1)
 
 
 Judge = ContrastiveJudge | DiscriminativeJudge | GenerativeJudge
@@ -194,7 +194,7 @@ JUDGES: dict[str, type[Judge]] = {
 """By kind, which names and checkpoints of judges begin with."""
 
 
-def heard(melody: Tensor) -> Tensor:
+def pitch_classes(melody: Tensor) -> Tensor:
     """Pitch classes int64 of melody states, 12 where no note sounds."""
     return torch.where(MELODY.sounds(melody), MELODY.symbol(melody) % PITCH_CLASSES, PITCH_CLASSES)
 

@@ -224,13 +224,13 @@ class Transformer(nn.Module):
             for last in (block.attention.out, block.feed_forward.down):
                 nn.init.normal_(last.weight, std=0.02 / math.sqrt(2 * config.layers))
 
-    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """All frames at once.
 
         Args:
             x: float [B, T, dim].
-            padding: bool [B, T], True where a frame is real. Only bidirectional models need it:
-                padding comes last, where a causal model's real frames cannot see it.
+            real: bool [B, T], False in padding. Only bidirectional models need it: padding comes
+                last, where a causal model's real frames cannot see it.
 
         Returns:
             float [B, T, dim].
@@ -242,8 +242,8 @@ class Transformer(nn.Module):
             distance = positions[:, None] - positions[None]
             near = (distance >= 0) & (distance < self.config.reach - 1)
             mask = near | (positions == 0)
-        elif padding is not None:
-            mask = padding[:, None, None]
+        elif real is not None:
+            mask = real[:, None, None]
         rotation = self.rotary(positions)
         x = self.dropout(x)
         for block in self.blocks:

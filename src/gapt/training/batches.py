@@ -6,7 +6,7 @@ that is resumed sees what an unbroken one would have seen and nothing need be sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,22 @@ class Labelled(NamedTuple):
     chords: np.ndarray
     real: np.ndarray
     own: np.ndarray
+
+
+class OwnPast(NamedTuple):
+    """A `Batch` in which the model plays some rows itself.
+
+    Attributes:
+        melody, chords, real: as of a `Batch`.
+        own: bool [B], those rows.
+        noise: float64 [B, T], the chance that it plays by.
+    """
+
+    melody: np.ndarray
+    chords: np.ndarray
+    real: np.ndarray
+    own: np.ndarray
+    noise: np.ndarray
 
 
 def stack(songs: Sequence[Song], starts: Sequence[int], frames: int) -> Batch:
@@ -209,18 +225,15 @@ def spread(songs: list[Song], count: int) -> list[Song]:
     return [songs[i * len(songs) // count] for i in range(count)]
 
 
-def held_out(corpus: Corpus, corpora: Collection[str], count: int) -> list[Song]:
-    """The songs that a training run is validated on.
-
-    Args:
-        corpus: a prepared one.
-        corpora: whose songs, by the corpora's names.
-        count: songs, at most.
+def held_out(corpus: Corpus, mixture: Mapping[str, float], count: int) -> list[Song]:
+    """The songs that a training run is validated on: of the valid split, `count` at most.
 
     Raises:
-        UserError: there are none.
+        UserError: no corpus with a share in the mixture has any.
     """
-    songs = spread(corpus.select("valid", list(corpora)), count)
+    wanted = [name for name, share in mixture.items() if share]
+    songs = spread(corpus.select("valid", wanted), count)
     if not songs:
-        raise UserError("no songs of the valid split in this corpus folder")
+        names = ", ".join(wanted)
+        raise UserError(f"no songs of {names} in the valid split of this corpus folder")
     return songs

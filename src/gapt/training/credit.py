@@ -65,22 +65,23 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
     part = PARTS[recipe.part]
     player = load_policy(policy).eval()
     play = rollout(player, melody, chords, real, noise, part=part, temperature=recipe.temperature)
+    by_frame = recipe.credit == "frame"
     judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
     coherence = Coherence(
         judges,
         recipe.ensemble,
         1.0,
         part=part,
-        by_frame=recipe.credit == "frame",
+        by_frame=by_frame,
         contrast=recipe.contrast,
     )
     own = Rollout(melody, chords, real, torch.zeros(real.shape))
     told, told_of_own = (_with_sum(coherence.parts(x)) for x in (play, own))
-    truths = _fit(play), _following(play), told["all"]
-    fit, following, whole = (_advantages(x, play, recipe) for x in truths)
+    fit, following = (_advantages(x, play, recipe) for x in (_fit(play), _following(play)))
+    whole = _advantages(told["all"], play, recipe, centred=by_frame)
     heard = []
     for name, reward in told.items():
-        gains = _advantages(reward, play, recipe)
+        gains = _advantages(reward, play, recipe, centred=by_frame)
         share = float((gains * whole).mean() / whole.square().mean())
         correlations = _correlation(gains, fit), _correlation(gains, following)
         scale = coherence.scales.get(name, 1.0)
@@ -124,8 +125,11 @@ def _correlation(a: Tensor, b: Tensor) -> float:
     return float((a * b).mean() / (a.norm() * b.norm() / len(b)).clamp(min=1e-12))
 
 
-def _advantages(reward: Tensor, play: Rollout, recipe: PostTrainingRecipe) -> Tensor:
-    """Of the real decisions, about their mean: float [N]."""
-    centred = reward - reward[play.real].mean()
-    advantages, _ = gae(centred, torch.zeros_like(reward), play.real, decay=recipe.gae_decay)
+def _advantages(
+    reward: Tensor, play: Rollout, recipe: PostTrainingRecipe, *, centred: bool = True
+) -> Tensor:
+    """Of the real decisions, about their mean: float [N]; of rewards that are `centred` or not."""
+    if centred:
+        reward = reward - reward[play.real].mean()
+    advantages, _ = gae(reward, torch.zeros_like(reward), play.real, decay=recipe.gae_decay)
     return advantages[play.real] - advantages[play.real].mean()

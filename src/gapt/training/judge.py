@@ -24,7 +24,7 @@ from gapt.models.judges import (
     DiscriminativeJudge,
     GenerativeJudge,
     JudgeConfig,
-    heard,
+    pitch_classes,
 )
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
@@ -33,6 +33,23 @@ from gapt.training.supervised import Task, fit, of_all_processes
 
 MIXTURES = 4
 """Of true and other chords, that a discriminative judge is validated on."""
+
+
+def validation_pairs(recipe: JudgeRecipe, corpus: Corpus) -> Batch:
+    """The held-out windows that a judge is validated on, all of its recipe's median length.
+
+    Raises:
+        UserError: too few songs are long enough, to be validated on or to learn from.
+    """
+    frames = sorted(recipe.lengths)[len(recipe.lengths) // 2]
+    songs = held_out(corpus, recipe.mixture, len(corpus.songs))
+    long = [song for song in songs if len(song.frames) >= frames]
+    if len(long) < 2:
+        raise UserError(f"fewer than two songs of the valid split have {frames} frames")
+    mixture = Mixture.of(corpus, "train", recipe.mixture)
+    mixture.draw_whole(np.random.default_rng(0), 1, max(recipe.lengths))  # or an error now
+    pairs = spread(long, recipe.validation_songs)
+    return stack(pairs, [0] * len(pairs), frames)
 
 
 class _JudgeTask(Task):
@@ -45,14 +62,7 @@ class _JudgeTask(Task):
         self.config: JudgeConfig = JudgeConfig(transformer=recipe.transformer, rhythm=recipe.rhythm)
         torch.manual_seed(recipe.seed)
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
-        frames = sorted(recipe.lengths)[len(recipe.lengths) // 2]
-        songs = held_out(corpus, recipe.mixture, len(corpus.songs))
-        long = [song for song in songs if len(song.frames) >= frames]
-        if len(long) < 2:
-            raise UserError(f"fewer than two songs of the valid split have {frames} frames")
-        pairs = spread(long, recipe.validation_songs)
-        self.pairs = stack(pairs, [0] * len(pairs), frames)
-        self.mixture.draw_whole(np.random.default_rng(0), 1, max(recipe.lengths))  # or an error now
+        self.pairs = validation_pairs(recipe, corpus)
 
     def draw(self, rng: np.random.Generator, size: int) -> Batch | Labelled:
         """Full windows of one random length, of distinct songs, in random keys."""
@@ -205,7 +215,7 @@ class GenerativeTask(_JudgeTask):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The notes' negative log-likelihood in nats a frame, and how often the likeliest is it."""
         melody, chords, real = batch
-        log_p, notes = model(chords, real).flatten(0, 1), heard(melody).flatten()
+        log_p, notes = model(chords, real).flatten(0, 1), pitch_classes(melody).flatten()
         notes = torch.where(real.flatten(), notes, PITCH_CLASSES)
         loss = F.nll_loss(log_p, notes, ignore_index=PITCH_CLASSES, reduction="sum") / frames
         right = (log_p.argmax(-1) == notes)[notes < PITCH_CLASSES]

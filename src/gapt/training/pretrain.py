@@ -23,7 +23,7 @@ from gapt.models.anchor import PARTS, Anchor, AnchorConfig
 from gapt.models.checkpoint import load_anchor, load_policy
 from gapt.models.policy import Policy, shift
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
-from gapt.training.batches import Batch, Mixture, held_out, stack, with_wrong_past
+from gapt.training.batches import Batch, Mixture, OwnPast, held_out, stack, with_wrong_past
 from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
 from gapt.training.rollout import draw_noise, rollout
 from gapt.training.supervised import Task, fit
@@ -83,7 +83,12 @@ def anchor_nll(
     name, song = ("chord_nll", chords) if part == CHORDS else ("melody_nll", melody)
     past = song if past is None else past
     heard = (melody, past) if part == CHORDS else (past, chords)
-    return {name: nll(model(*heard, real), corrections(song, past, part))}
+    return {name: nll(model(*heard, _in_song(real)), corrections(song, past, part))}
+
+
+def _in_song(real: Tensor) -> Tensor:
+    """Where there is a song: also where it is only heard, not learnt. Padding comes last."""
+    return real.flip(1).cumsum(1).flip(1) > 0
 
 
 NLL = Callable[..., dict[str, Tensor]]
@@ -127,18 +132,23 @@ class LikelihoodTask(Task):
         self.mixture = Mixture.of(corpus, "train", recipe.mixture)
         self.held_out = held_out(corpus, recipe.mixture, recipe.validation_songs)
 
-    def draw(self, rng: np.random.Generator, size: int) -> Batch:
-        """Random windows in random keys, some with a wrong past."""
+    def draw(self, rng: np.random.Generator, size: int) -> Batch | OwnPast:
+        """Random windows in random keys, some with a wrong past, or with the model's own."""
         windows = self.mixture.draw(rng, size, self.recipe.frames)
-        return with_wrong_past(windows, self.recipe.wrong_past, rng)
+        windows = with_wrong_past(windows, self.recipe.wrong_past, rng)
+        if not self.recipe.own_past:
+            return windows
+        own = rng.random(size) < self.recipe.own_past
+        return OwnPast(*windows, own, rng.random(windows.real.shape))
 
     def loss(
         self, model: nn.Module, batch: list[Tensor], frames: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean negative log-likelihood a frame, summed over the voices that are learnt."""
-        past = self._past(batch) if self.recipe.own_past else None
-        found = self.nll(model, *batch, past)
-        parts = {name: (part * batch[2]).sum() / frames for name, part in found.items()}
+        melody, chords, real, *chance = batch
+        past = self._past(batch) if chance else None
+        found = self.nll(model, melody, chords, real, past)
+        parts = {name: (part * real).sum() / frames for name, part in found.items()}
         return torch.stack(list(parts.values())).sum(), parts
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
@@ -156,11 +166,10 @@ class LikelihoodTask(Task):
     def _past(self, batch: list[Tensor]) -> Tensor:
         """The model's part [B, T]: in some rows as it plays itself, in the others the song's."""
         past = (batch[1] if self.part == CHORDS else batch[0]).clone()
-        own = torch.rand(len(past)) < self.recipe.own_past
+        own = batch[3]
         if own.any():
-            noise = torch.rand(int(own.sum()), past.shape[1], dtype=torch.float64)
-            melody, chords, real = (tensor[own] for tensor in batch)
-            past[own] = self._played(melody, chords, real, noise)
+            melody, chords, real, _, noise = (tensor[own] for tensor in batch)
+            past[own] = self._played(melody, chords, _in_song(real), noise)
             self.model.train()
         return past
 
@@ -193,6 +202,13 @@ class AnchorTask(LikelihoodTask):
     nll = staticmethod(anchor_nll)
 
     def __init__(self, recipe: AnchorRecipe, corpus: Corpus) -> None:
+        """Likewise.
+
+        Raises:
+            UserError: also if the recipe would spoil what the anchor hears.
+        """
+        if recipe.part == "melody" and recipe.wrong_past:
+            raise UserError("wrong_past spoils chords, which a melody's anchor hears: make it 0")
         self.config = AnchorConfig(transformer=recipe.transformer, part=recipe.part)
         self.part = PARTS[recipe.part]
         super().__init__(recipe, corpus, Anchor, load_anchor)

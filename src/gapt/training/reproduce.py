@@ -22,10 +22,15 @@ from gapt.evaluation.evaluate import evaluate
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
 from gapt.training.batches import Mixture, held_out
-from gapt.training.judge import train_contrastive, train_discriminative, train_generative
+from gapt.training.judge import (
+    train_contrastive,
+    train_discriminative,
+    train_generative,
+    validation_pairs,
+)
 from gapt.training.post import check_sizes, post_train
 from gapt.training.pretrain import train_anchor, train_policy
-from gapt.training.recipes import RECIPES, PostTrainingRecipe, load_recipe
+from gapt.training.recipes import RECIPES, JudgeRecipe, PostTrainingRecipe, load_recipe
 from gapt.training.run import LAST, check_folder
 from gapt.training.supervised import check_batch
 
@@ -136,6 +141,8 @@ def reproduce(
             check_sizes(run.recipe, processes)
         else:
             check_batch(run.recipe, processes)
+        if isinstance(run.recipe, JudgeRecipe):
+            validation_pairs(run.recipe, corpus)
     mixtures = {frozenset(run.recipe.mixture.items()): run.recipe.mixture for run in runs}
     for mixture in mixtures.values():
         Mixture.of(corpus, "train", mixture)

@@ -22,7 +22,7 @@ from torch import Tensor, distributed, nn
 
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
-from gapt.training.batches import Batch, Labelled
+from gapt.training.batches import Batch, Labelled, OwnPast
 from gapt.training.recipes import Recipe, SupervisedRecipe
 from gapt.training.run import Run, started_with, step_seed
 
@@ -47,7 +47,7 @@ class Task(ABC):
     chosen_by: str
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator, size: int) -> Batch | Labelled:
+    def draw(self, rng: np.random.Generator, size: int) -> Batch | Labelled | OwnPast:
         """The global batch of one step, of `size` songs: all that depends on several of them."""
 
     @abstractmethod

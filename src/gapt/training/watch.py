@@ -17,6 +17,7 @@ from gapt.evaluation.measures import MEASURES, Measure, Play, chord_counts
 from gapt.models.anchor import PARTS
 from gapt.models.judges import ContrastiveJudge, Judge
 from gapt.models.policy import Policy
+from gapt.music.frames import CHORDS
 from gapt.training.batches import held_out, stack
 from gapt.training.recipes import PostTrainingRecipe
 from gapt.training.rollout import draw_noise, rollout
@@ -91,12 +92,15 @@ class Watch:
         share = seen.get("watch/vendi", np.inf) / self._data.get("vendi", 1.0)
         if rise <= 0 or share >= self._share:
             return None
-        return (
+        words = (
             f"reward hacking: coherence has risen by {rise:.2f} while diversity has fallen to "
             f"{share:.0%} of the data's (Vendi score {seen['watch/vendi']:.2f} of "
-            f"{self._data['vendi']:.2f}); the three commonest chords sound "
-            f"{seen['watch/top_chords']:.0%} of the time"
+            f"{self._data['vendi']:.2f})"
         )
+        if self._part != CHORDS:
+            return words
+        top = seen["watch/top_chords"]
+        return f"{words}; the three commonest chords sound {top:.0%} of the time"
 
     @staticmethod
     def note(seen: Mapping[str, float]) -> str:
