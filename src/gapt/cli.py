@@ -134,6 +134,8 @@ def _jam(
         raise UserError("--midi-in and --midi-out go together; 'gapt ports' lists the ports")
     if midi_in is not None and midi_out is not None:
         _refuse(context, "host port browser", "the page, which --midi-in and --midi-out do without")
+        if clock is Clock.incoming:
+            _refuse(context, "bpm", "--clock internal; now the other device sets the tempo")
         from gapt.live.duet import play
 
         play(

@@ -106,6 +106,19 @@ def test_every_frame_has_its_chord(offer, wishes):
     check_chords([player.chords[frame] for frame in range(furthest + 1)])
 
 
+def test_what_is_said_before_the_greeting_is_answered_too(offer):
+    player = Player.__new__(Player)
+    player.session = Session(Hello(VERSION, seed=3), offer)
+    player.heard, player.chords, player.committed, player.broken = [], {}, 0, []
+    player.session.receive(Set(temperature=0.5))
+    player.session.receive(melody(0, 60))
+    player.listen()
+    ready, settings_, *plans = player.heard
+    assert isinstance(ready, Ready)
+    assert (type(settings_), settings_.temperature) == (Settings, 0.5)
+    assert plans[0].frame == 0
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, len(TUNE) - 1), st.integers(40, 90), st.sampled_from([1, 3]))
 def test_no_chord_depends_on_the_melody_after_its_commitment(offer, frame, pitch, commit):

@@ -64,6 +64,7 @@ def test_members_are_their_own_nearest_and_their_names_read_back(index):
         ("E7/G#", "E7/G#"),
         ("C6/9", "C6(9)"),
         ("Ab-7", "G#m7"),
+        ("Ab7#9", "Ab7#9"),  # its third is major, for all its raised ninth
     ],
 )
 def test_symbols_as_people_write_them(text, name):

@@ -198,6 +198,10 @@ def test_a_file_of_one_track_is_split_by_channel(tmp_path):
     path = save(tmp_path / "in.mid", both, type=0)
     assert read_melody(path).source == "channel 3"
     assert [note.pitch for note in read_melody(path, track=1).notes] == list(LOW)
+    # Likewise below a track of tempos alone.
+    conductor = mido.MidiTrack([mido.MetaMessage("track_name", name="Song")])
+    melody = read_melody(save(tmp_path / "type1.mid", conductor, both))
+    assert (melody.source, melody.title) == ("channel 3", "Song")
     with pytest.raises(UserError, match=r"(?s)no channel 2 .*  1: .*4 notes\n  3: .*4 notes"):
         read_melody(path, track=2)
 

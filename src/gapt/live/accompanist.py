@@ -96,7 +96,8 @@ class Accompanist:
         self.temperature = temperature
         self.lookahead = lookahead
         self.commit = commit
-        self.listen = self._entry = listen
+        self.listen = listen
+        self._entry = listen or None  # the frame in which a chord has to be struck
         self.frame = self.committed = self.late = 0
         self._context = Context(policy)
         self._incoming: Context | None = None
@@ -190,7 +191,7 @@ class Accompanist:
             as_imagined = False
             self._chords[here] = chord
             self._strike_what_cannot_be_held()
-        if self.frame == self._entry > 0 and not CHORDS.sounds(self._chords[here]):
+        if self.frame == self._entry and not CHORDS.sounds(self._chords[here]):
             self._entry += 1  # it came too late, or was lost: the next is to be struck
         self.frame += 1
         if not as_imagined:
@@ -246,7 +247,7 @@ class Accompanist:
             CHORDS.start if begins else self._chords[before],
             imagined=frame > self.frame,
             # A policy that has heard itself be silent for long would stay so.
-            struck=frame == self._entry > 0,
+            struck=frame == self._entry,
             temperatures=(self.temperature, _IMAGINATION_TEMPERATURE),
             chances=(self._chord_chance.at(frame), self._melody_chance.at(frame)),
         )

@@ -103,9 +103,9 @@ def _step(steps: Sequence[Step], slots: int) -> list[tuple[int, int]]:
     filled = [*steps, *[steps[0]] * (slots - len(steps))]
     contexts, melody, chords, _, struck, temperatures, chances = zip(*filled, strict=True)
     decision = contexts[0].policy.decide(
-        np.array(melody),
-        np.array(chords),
-        np.array([context.frame - context.first for context in contexts]),
+        np.array(melody, dtype=np.int64),
+        np.array(chords, dtype=np.int64),
+        np.array([context.frame - context.first for context in contexts], dtype=np.int64),
         np.array(struck),
         np.array(temperatures, dtype=float),
         np.array(chances),

@@ -11,6 +11,7 @@ its own.
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -46,6 +47,7 @@ class Duet:
         self._begin = accompanist
         self._send = send
         self._sounding: tuple[int, ...] = ()
+        self._held: int | None = None
         self.start()
 
     def start(self, sixteenth: int = 0) -> None:
@@ -57,14 +59,30 @@ class Duet:
         self._silence()
         self._accompanist = self._begin()
         self._voicing: tuple[int, ...] | None = None
-        self._clocks = -1 - _CLOCKS * (-sixteenth % FRAMES_PER_BEAT)
+        to_beat = -sixteenth % FRAMES_PER_BEAT
+        self._first = sixteenth + to_beat
+        """The song's sixteenth that is frame 0."""
+        self._clocks = -1 - _CLOCKS * to_beat
         self._melody = SILENCE
-        self._held: int | None = None
-        self._struck: int | None = None
+        self._struck = self._held  # a key that is down already is played from beat 1 on
 
     def stop(self) -> None:
         """The chords end; with the next clock the same take goes on."""
         self._silence()
+
+    def move(self, sixteenth: int) -> None:
+        """The next clock is that of this sixteenth of the song; elsewhere a take begins anew."""
+        clocks = _CLOCKS * (sixteenth - self._first) - 1
+        # Devices stop within a sixteenth, but name only where it began.
+        if clocks <= self._clocks < clocks + _CLOCKS:
+            self._clocks = clocks
+        else:
+            self.start(sixteenth)
+
+    def resume(self) -> None:
+        """The take goes on after a stop; what was played meanwhile was not to it."""
+        if self._struck != self._held:
+            self._struck = None
 
     def press(self, pitch: int) -> None:
         """A note begins; it ends the one before."""
@@ -83,9 +101,11 @@ class Duet:
                 self._struck = self._held
             return None
         frame, phase = divmod(self._clocks, _CLOCKS)
+        if frame < self._accompanist.frame:
+            return None  # heard, perhaps before a stop
         if phase == _CLOCKS // 2:
             self._accompanist.step(self._hear())
-        return self._play(frame) if phase == 0 else None
+        return self._play() if phase == 0 else None
 
     def _hear(self) -> int:
         """The melody's state in the frame that is now final."""
@@ -98,8 +118,7 @@ class Duet:
         self._struck = None
         return self._melody
 
-    def _play(self, frame: int) -> str | None:
-        assert frame == self._accompanist.frame
+    def _play(self) -> str | None:
         state = self._accompanist.chord
         if not CHORDS.sounds(state):
             self._silence()
@@ -159,6 +178,7 @@ def play(
         print(f"Notes from {notes.name}, chords to {chords.name} (Ctrl-C ends)", flush=True)
         duet = Duet(begin, chords.send)
         clocks = _Clocks(duet)
+        _end_as_by_ctrl_c()
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 if clock == "in":
@@ -170,6 +190,13 @@ def play(
             finally:
                 duet.stop()
         print(f"\n{clocks.struck} chords, {clocks.late} of them late by more than a MIDI clock")
+
+
+def _end_as_by_ctrl_c() -> None:
+    """When the process is to end or its terminal closes: no note may be left sounding."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has but the first
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 class _Clocks:
@@ -189,23 +216,25 @@ class _Clocks:
         """By another device's clock, start, stop and continue."""
         running = False
         while True:
-            at, message = _wait(events)
-            if message.type == "clock" and running:
-                self._clock(at, at - self._last)
-            elif message.type == "start":
-                self._duet.start()
-                running = True
-            elif message.type == "songpos":
-                self._duet.start(message.pos)
-            elif message.type == "continue":
-                running = True
-            elif message.type == "stop":
-                self._duet.stop()
-                running = False
-            else:
-                self._note(message)
-            if message.type == "clock":
-                self._last = at
+            at, message = _wait(events, self._duet.stop)  # a device that says no more has stopped
+            match message.type:
+                case "clock":
+                    if running:
+                        self._clock(at, at - self._last)
+                    self._last = at
+                case "start":
+                    self._duet.start()
+                    running = True
+                case "songpos":
+                    self._duet.move(message.pos)
+                case "continue":
+                    self._duet.resume()
+                    running = True
+                case "stop":
+                    self._duet.stop()
+                    running = False
+                case _:
+                    self._note(message)
 
     def run(self, events: SimpleQueue[Event], seconds: float) -> None:
         """By our own clock, a clock every `seconds`, from the first note on."""
@@ -243,7 +272,10 @@ def _is_press(message: mido.Message) -> bool:
     return message.type == "note_on" and message.velocity > 0 and message.channel != DRUMS
 
 
-def _wait(events: SimpleQueue[Event]) -> Event:
+def _wait(events: SimpleQueue[Event], nothing: Callable[[], None] = lambda: None) -> Event:
+    """The next event; `nothing` is called for every second without one."""
     while True:  # with a timeout, because a wait without can not be interrupted on Windows
-        with contextlib.suppress(Empty):
+        try:
             return events.get(timeout=1.0)
+        except Empty:
+            nothing()

@@ -78,7 +78,7 @@ class Engine:
     def leave(self, seat: Seat) -> None:
         """A session is over."""
         self._seats.discard(seat)
-        self._enqueue(seat, None)
+        self._unqueue(seat)
 
     def _settle(self, seat: Seat) -> None:
         """Take in what has come, tell what is new, and queue for the next step."""
@@ -94,18 +94,24 @@ class Engine:
         if seat.say:
             for message in session.news():
                 seat.say(message)
-        step = session.accompanist.due
-        queue = self._plans if session.accompanist.decided else self._decisions
-        self._enqueue(seat, queue if step else None, step and step.context.policy)
+        if step := session.accompanist.due:
+            queue = self._plans if session.accompanist.decided else self._decisions
+            self._enqueue(seat, queue, step.context.policy)
+        else:
+            self._unqueue(seat)
+
+    def _enqueue(self, seat: Seat, queue: _Queue, policy: OnnxPolicy) -> None:
+        """Let a seat wait in a queue; one that waits there already keeps its turn."""
+        if seat.queue is not queue:
+            self._unqueue(seat)
+        seat.queue = queue
+        queue[seat] = policy
 
     @staticmethod
-    def _enqueue(seat: Seat, queue: _Queue | None, policy: OnnxPolicy | None = None) -> None:
-        """Let a seat wait in a queue; one that waits there already keeps its turn."""
-        if seat.queue is not None and seat.queue is not queue:
+    def _unqueue(seat: Seat) -> None:
+        if seat.queue is not None:
             del seat.queue[seat]
-        seat.queue = queue
-        if queue is not None and policy is not None:
-            queue[seat] = policy
+            seat.queue = None
 
     def _end(self, seat: Seat, error: ProtocolError) -> None:
         self.leave(seat)
@@ -118,7 +124,7 @@ class Engine:
         while self._free and (batch := self._next()):
             self._free -= 1
             for seat in batch:
-                self._enqueue(seat, None)
+                self._unqueue(seat)
                 seat.busy = True
             accompanists = [seat.session.accompanist for seat in batch]
             work = loop.run_in_executor(self._workers, advance, accompanists)

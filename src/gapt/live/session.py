@@ -130,7 +130,10 @@ class Session:
         accompanist = self.accompanist
         news: list[ServerMessage] = []
         if self._greet:
-            return self._ready() if accompanist.decided else []
+            if not accompanist.decided:
+                return []
+            self._greet = False
+            news.append(self._ready())
         if self._confirm and not accompanist.switching:
             self._confirm = False
             news.append(self._settings())
@@ -140,6 +143,7 @@ class Session:
         if unanswered or committing or accompanist.due is None:
             chords = self._tell(every=False)
             if chords or unanswered:
+                self._answered = accompanist.frame
                 news.append(self._plan(chords))
         return news
 
@@ -178,9 +182,8 @@ class Session:
             raise ProtocolError(f"There is no model '{name}'. {hint}", 1008)
         return self._offer.models[name]
 
-    def _ready(self) -> list[ServerMessage]:
-        self._greet = self._confirm = False
-        ready = Ready(
+    def _ready(self) -> Ready:
+        return Ready(
             version=VERSION,
             session=self.id,
             frame=self.accompanist.frame,
@@ -189,7 +192,6 @@ class Session:
             settings=self._settings(),
             plan=self._plan(self._tell(every=True)),
         )
-        return [ready]
 
     def _settings(self) -> Settings:
         accompanist = self.accompanist
@@ -202,7 +204,6 @@ class Session:
         )
 
     def _plan(self, chords: tuple[Chord, ...]) -> Plan:
-        self._answered = self.accompanist.frame
         return Plan(self.accompanist.frame - 1, self.accompanist.committed, chords)
 
     def _tell(self, every: bool) -> tuple[Chord, ...]:

@@ -184,9 +184,8 @@ CHORD_TONES = _tone_table()
 # --- names ---------------------------------------------------------------------------------------
 
 
-def _root_name(index: int) -> str:
-    third_is_minor = 3 in QUALITIES[index // 12].intervals
-    return (_MINOR_ROOTS if third_is_minor else _MAJOR_ROOTS)[index % 12]
+def _root_name(index: int, *, minor: bool) -> str:
+    return (_MINOR_ROOTS if minor else _MAJOR_ROOTS)[index % 12]
 
 
 def _above(root_name: str, degree: str) -> str:
@@ -199,12 +198,15 @@ def _above(root_name: str, degree: str) -> str:
 
 def harte_name(index: int) -> str:
     """The chord in Harte syntax, e.g. "A:min7", "F:maj/5"."""
-    return f"{_root_name(index)}:{QUALITIES[index // 12].harte}"
+    quality = QUALITIES[index // 12]
+    # 7(#2) is not minor, but VOCABULARY_ID is made of these names.
+    return f"{_root_name(index, minor=3 in quality.intervals)}:{quality.harte}"
 
 
 def lead_sheet_name(index: int) -> str:
     """The chord as a lead sheet spells it, e.g. "Am7", "F/C"."""
-    quality, root = QUALITIES[index // 12], _root_name(index)
+    quality = QUALITIES[index // 12]
+    root = _root_name(index, minor=3 in quality.intervals and 4 not in quality.intervals)
     name = root + quality.suffix
     return name if not quality.bass else f"{name}/{_above(root, _BASS_DEGREE[quality.bass])}"
 

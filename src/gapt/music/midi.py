@@ -101,15 +101,17 @@ def read_melody(path: Path, track: int | None = None) -> MelodyFile:
 
     Args:
         path: a Standard MIDI File of type 0 or 1.
-        track: the track to take, from 1. In a file with one track: the channel, from 1.
+        track: the track to take, from 1. Where one track alone has notes, on several channels, or
+            there is only one: the channel, from 1.
 
     Raises:
         UserError: no such file, no MIDI, no such track, or no melody in it.
     """
     file = _parse(path)
-    split = len(file.tracks) == 1
+    voiced = [track for track in file.tracks if any(m.type == "note_on" for m in track)]
+    split = len(file.tracks) == 1 or (len(voiced) == 1 and len(_channels(voiced[0])) > 1)
     unit = "channel" if split else "track"
-    parts = _channels(file.tracks[0]) if split else _tracks(file)
+    parts = _channels((voiced or file.tracks)[0]) if split else _tracks(file)
     listing = f"The file's {unit}s are:\n" + "\n".join(map(str, parts))
     part = _choose(parts, path) if track is None else _numbered(parts, track, path, unit, listing)
     source = f"{unit} {part.number}" + (f" '{part.name}'" if part.name else "")
@@ -131,7 +133,7 @@ def read_melody(path: Path, track: int | None = None) -> MelodyFile:
         ),
         meta=_kept_meta(file),
         ticks_per_beat=resolution,
-        title="" if split or parts[0].notes else parts[0].name,
+        title="" if file.tracks[0] in voiced else _name(file.tracks[0]),
         source=source,
     )
 

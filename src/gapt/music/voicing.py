@@ -42,8 +42,7 @@ def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, .
         chord: what to play.
         previous: the voicing before it; the upper voices move from it as little as they can.
     """
-    low, _ = BASS_RANGE
-    bass = low + (chord.root + chord.bass - low) % 12
+    bass = BASS_RANGE[0] + (chord.root + chord.bass - BASS_RANGE[0]) % 12
     options = [
         [p for p in range(UPPER_RANGE[0], UPPER_RANGE[1] + 1) if p % 12 == pitch_class]
         for pitch_class in _upper_pitch_classes(chord)
@@ -55,7 +54,7 @@ def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, .
         gaps = [high - low for low, high in pairwise(notes)]
         # A second sounds rough, and voices far apart fall apart; either is taken when voice leading
         # asks for it strongly.
-        roughness = sum(4.0 for gap in gaps if gap < 3) / 2 + sum(6.0 for gap in gaps if gap > 9)
+        roughness = sum(2.0 for gap in gaps if gap < 3) + sum(6.0 for gap in gaps if gap > 9)
         drift = abs(sum(notes) / len(notes) - _CENTRE)
         return roughness + drift + (_movement(tuple(notes), before) if before else 0.0)
 
