@@ -130,6 +130,40 @@ def test_a_note_that_ends_long_before_the_first_beat_is_not_in_it(tiny_model):
         assert played.duet._melody == heard
 
 
+def test_a_key_that_is_down_when_a_take_begins_is_heard_from_its_first_frame(tiny_model):
+    played = Played(tiny_model)
+    played.duet.press(60)
+    played.duet.start()
+    assert played.run(4).duet._melody == MELODY.on(60)
+    assert played.run(6).duet._melody == MELODY.hold(60)
+
+
+@pytest.mark.parametrize("clocks", [48, 50, 52])
+def test_a_take_goes_on_where_it_stopped_even_if_it_is_told_where_that_is(tiny_model, clocks):
+    """As after two bars in one go, but for the clocks that are made again."""
+    straight = Played(tiny_model).run(6 * 32)
+    stopped = Played(tiny_model).run(clocks)
+    before, stopped.names = stopped.names, {}
+    stopped.duet.stop()
+    stopped.duet.press(72)
+    stopped.duet.release(72)  # to nobody
+    stopped.duet.move(clocks // 6)
+    stopped.duet.resume()
+    stopped.clocks = 48  # where the sixteenth began
+    stopped.run(6 * 24)
+    assert stopped.duet._accompanist.frame == 32
+    assert MELODY.on(72) not in stopped.duet._accompanist._melody[:32]
+    again = {clock: name for clock, name in straight.names.items() if clock > 53}
+    assert {clock: name for clock, name in stopped.names.items() if clock > 53} == again
+    assert before == {clock: name for clock, name in straight.names.items() if clock < clocks}
+
+
+def test_at_another_place_in_the_song_a_take_begins_anew(tiny_model):
+    played = Played(tiny_model).run(48)
+    played.duet.move(4)
+    assert played.duet._accompanist.frame == 0
+
+
 def jam(tmp_path, *arguments):
     record = tmp_path / "sent.txt"
     environment = {
@@ -148,9 +182,10 @@ def jam(tmp_path, *arguments):
 @pytest.mark.parametrize("clock", ["in", "internal"])
 def test_from_port_to_port(tmp_path, model, clock):
     """All of it but the hardware, much faster than anybody plays."""
+    tempo = ["--bpm", "400"] if clock == "internal" else []
     done, sent = jam(
-        tmp_path, "jam", "--midi-in", "keys", "--midi-out", "SYN", "--clock", clock,
-        "--bpm", "400", "--model", str(model),
+        tmp_path, "jam", "--midi-in", "keys", "--midi-out", "SYN", "--clock", clock, *tempo,
+        "--model", str(model),
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     struck = int(re.search(r"(\d+) chords, \d+ of them late", done.stdout)[1])
