@@ -8,7 +8,6 @@ import json
 import signal
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,7 +31,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.realtime
 
 HERE = Path(__file__).parent
-BARS, BEAT = 16, 0.5  # 120 BPM
+BARS, BEAT = 8, 0.5  # 120 BPM
 MELODY = repeated(TUNE, 64, BARS // 4)
 # For tests in which chords must change, however calm the model's taste is.
 ADVENTUROUS = 1.6
@@ -45,6 +44,7 @@ class Performance:
     frames: list
     late: int
     answers: list
+    output: float  # seconds to the loudspeaker, as the page knows them
     rate: float
     sound: np.ndarray
     hosts: set
@@ -57,15 +57,19 @@ class Performance:
 
 @pytest.fixture(scope="module")
 def performance(browser, jam, tmp_path_factory):
+    best, least = None, np.inf
     for _ in range(3):
         performance, delay = perform(browser, jam, tmp_path_factory)
+        if delay < least:
+            best, least = performance, delay
         if delay < BEAT / 8:  # else the machine stalled, and the keys were not pressed on time
             break
-    return performance
+    assert best, "the tap lost sound each time"
+    return best
 
 
 def perform(browser, jam, tmp_path_factory):
-    """A take, and the seconds by which the worst of its keys was late."""
+    """A take, and by how many seconds the worst of its keys was late: infinite if sound is lost."""
     with browser.new_context(
         viewport={"width": 1280, "height": 800}, color_scheme="dark"
     ) as context:
@@ -80,7 +84,7 @@ def perform(browser, jam, tmp_path_factory):
         start(page, temperature=1.2)
         delay = play(page, MELODY, until=16 * BARS + 1)
         late, frames = page.evaluate("[gapt.ledger.late, gapt.ledger.frames]")
-        answers = answer_times(page)
+        answers, output = answer_times(page), page.evaluate("gapt.delays.output")
         page.screenshot(path=tmp_path_factory.mktemp("screens") / "playing.png")
         page.keyboard.press("Space")
         wait_until(page, "!gapt.playing")
@@ -91,11 +95,11 @@ def perform(browser, jam, tmp_path_factory):
         for start, data in tap["blocks"]
     ]
     sound = np.zeros(blocks[-1][0] + len(blocks[-1][1]))
-    for (first, samples), (following, _) in pairwise(blocks):
-        assert following - first < 1.5 * len(samples), "the tap lost sound"
     for first, samples in blocks:
         sound[first : first + len(samples)] = samples
-    return Performance(frames, late, answers, rate, sound, hosts, complaints), delay
+    if np.diff([first for first, _ in blocks]).max() >= 1.5 * len(blocks[0][1]):
+        delay = np.inf
+    return Performance(frames, late, answers, output, rate, sound, hosts, complaints), delay
 
 
 def test_every_frame_has_its_chord_and_none_comes_late(performance):
@@ -114,7 +118,7 @@ def test_each_chord_knows_all_but_the_present_frame(performance):
 
 def test_a_press_is_answered_within_a_frame_and_a_half(performance):
     assert len(performance.answers) > 0.9 * len(MELODY)
-    assert np.median(performance.answers) < 1.5 * BEAT / 4 + 0.1  # and what the loudspeaker adds
+    assert np.median(performance.answers) < 1.5 * BEAT / 4 + performance.output + 0.03
 
 
 def test_chords_go_along_all_the_way(performance):
@@ -148,7 +152,8 @@ def test_sound_comes_out_in_every_bar_and_never_overloads(performance):
 def test_the_chords_that_are_named_are_the_chords_that_sound(performance):
     struck = [i for i, f in enumerate(performance.frames) if f["onset"]]
     ends = [*struck[1:], len(performance.frames)]
-    spans = sorted(zip(struck, ends, strict=True), key=lambda span: span[0] - span[1])[:24]
+    spans = sorted(zip(struck, ends, strict=True), key=lambda span: span[0] - span[1])[:12]
+    assert len(spans) >= 4, "few chords to listen to"
     there, elsewhere = [], []
     for first, end in spans:
         start = performance.frames[first]["start"]
@@ -193,9 +198,9 @@ def test_a_stalled_page_holds_its_chord_counts_and_recovers(page):
     assert page.evaluate("gapt.ledger.late") == 0
     page.evaluate("const end = performance.now() + 500; while (performance.now() < end);")
     wait_until(page, "gapt.position > 16")
-    late = page.evaluate("gapt.ledger.late")
-    assert late >= 2
-    expect(page.locator("#timing")).to_contain_text(f"late {late}")
+    assert page.evaluate("gapt.ledger.late") >= 2
+    said = "document.getElementById('timing').textContent.split(' · ')[0]"
+    wait_until(page, f"{said} === `late ${{gapt.ledger.late}}`")
     frames = page.evaluate("gapt.ledger.frames")
     assert [f["frame"] for f in frames] == list(range(len(frames)))
     assert all(f["decided"] <= f["start"] for f in frames[-3:])
@@ -273,20 +278,30 @@ def test_five_seconds_without_a_network_are_played_from_the_plan_and_told_after(
 
 
 def test_where_every_chord_would_be_late_more_is_fixed_until_they_are_in_time(browser, jam):
-    tempo = 120
+    tempo, tune = 120, repeated(TUNE, 64, 2)
     with line_to(jam) as line, browser.new_context() as context:
         page = context.new_page()
         open_page(page, line.url)
         line.delay = 0.06  # there and back, that is more than the 62 ms a decision has
         start(page, tempo=tempo, temperature=ADVENTUROUS)
-        play(page, repeated(TUNE, 64, 2), tempo, until=96)
-        expect(page.get_by_label("Fixed ahead")).not_to_have_value("1")
+
+        def play_bar(bar):
+            notes = [note for note in tune if note[1] // 16 == bar]
+            play(page, notes, tempo, until=16 * bar + 16)
+
+        bar = 0
+        while page.get_by_label("Fixed ahead").input_value() == "1":
+            assert bar < 4, "no more was fixed"
+            play_bar(bar)
+            bar += 1
         expect(page.locator("#status")).to_contain_text("Chords came late")
+        play_bar(bar)  # in which that takes effect, and perhaps more still is fixed
         late = page.evaluate("gapt.ledger.late")
-        wait_until(page, "gapt.position > 128")
+        play_bar(bar + 1)
+        play_bar(bar + 2)
         # On a loaded machine a few more are; before, all were.
         assert page.evaluate("gapt.ledger.late") - late <= 8
-        chords = {f["name"] for f in page.evaluate("gapt.ledger.frames.slice(-64)")}
+        chords = {f["name"] for f in page.evaluate("gapt.ledger.frames.slice(-48)")}
     assert len(chords) > 1, "it still changes chords"
 
 
@@ -432,80 +447,6 @@ def test_the_input_offset_is_tapped(page):
     expect(page.locator("#offset-value")).to_contain_text("auto, ")
 
 
-def test_the_page_speaks_of_the_keys_as_they_are_printed(browser, jam):
-    # As on a French keyboard, whose A lies where a US one has its Q.
-    printed = {"KeyA": "q", "KeyZ": "w", "KeyB": "b", "KeyM": ",", "KeyN": "n", "Quote": "ù"}
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.add_init_script(
-            "Object.defineProperty(navigator, 'keyboard', "
-            f"{{value: {{getLayoutMap: async () => new Map(Object.entries({printed}))}}}})"
-        )
-        open_page(page, jam)
-        expect(page.locator("#octave-down")).to_have_text("W −")
-        expect(page.locator("#octave-down")).to_have_attribute("aria-keyshortcuts", "W")
-        expect(page.locator("#octave-down")).to_have_attribute("aria-label", "W −, octave down")
-        expect(page.locator("#octave-help")).to_contain_text("W and X")
-        expect(page.locator("#octave-up")).to_have_text("X +")  # the browser does not tell
-        expect(page.locator("#piano .letter").first).to_have_text("Q")
-        expect(page.locator("#piano .letter").nth(1)).to_have_text("S")
-        expect(page.locator(".hint.for-keys")).to_contain_text("Q to Ù play")
-        before = page.locator("#octave").text_content()
-        page.keyboard.press("KeyZ")  # the position, whatever is printed there
-        expect(page.locator("#octave")).not_to_have_text(before)
-
-
-def test_where_the_browser_does_not_tell_the_letters_are_learned_from_what_is_typed(page):
-    press = "({ code, key }) => void dispatchEvent(new KeyboardEvent('keydown', { code, key }))"
-    for code, key in (("KeyA", "q"), ("KeyZ", "w"), ("KeyS", "s")):
-        page.evaluate(press, {"code": code, "key": key})
-    expect(page.locator("#piano .letter").first).to_have_text("Q")
-    expect(page.locator("#octave-down")).to_have_text("W −")
-    expect(page.locator(".hint.for-keys")).to_contain_text("Q to ' play")
-
-
-def test_measuring_is_cancelled_by_keyboard(page):
-    page.locator("#advanced summary").click()
-    page.get_by_role("button", name="Measure").click()
-    dialog = page.get_by_role("dialog", name="Input offset")
-    page.keyboard.press("Tab")
-    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(dialog).to_be_hidden()
-
-
-@pytest.mark.parametrize("why", ["forbidden", "full", "held by a tab of an earlier version"])
-def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam, why):
-    forbid = "() => { throw new DOMException('not here', 'SecurityError'); }"
-    with browser.new_context() as context:
-        page = context.new_page()
-        if why == "full":
-            devtools = context.new_cdp_session(page)
-            quota = {"origin": jam.rstrip("/"), "quotaSize": 100}
-            devtools.send("Storage.overrideQuotaForOrigin", quota)
-        elif why == "forbidden":
-            page.add_init_script(
-                "Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open"
-                f" = {forbid};"
-            )
-        else:
-            tab = context.new_page()
-            tab.goto(jam + "icon.svg")
-            tab.evaluate("""() => new Promise((resolve) => {
-              const opening = indexedDB.open("gapt", 1);
-              opening.onupgradeneeded = () =>
-                opening.result.createObjectStore("takes", { keyPath: "began" });
-              opening.onsuccess = () => resolve((globalThis.held = opening.result).version);
-            })""")
-        open_page(page, jam)
-        start(page)
-        wait_until(page, "gapt.position > 1")
-        page.keyboard.press("KeyA")
-        wait_until(page, "gapt.position > 4")
-        page.keyboard.press("Space")
-        expect(page.locator("#status")).to_contain_text("cannot be saved")
-
-
 def test_pages_play_side_by_side(browser, jam):
     with browser.new_context() as context:
         pages = [context.new_page() for _ in range(4)]
@@ -516,4 +457,6 @@ def test_pages_play_side_by_side(browser, jam):
         for page in pages:
             frames = page.evaluate("gapt.ledger.frames")
             assert [f["frame"] for f in frames] == list(range(len(frames)))
-            assert page.evaluate("gapt.ledger.alone") == 0
+            late, alone = page.evaluate("[gapt.ledger.late, gapt.ledger.alone]")
+            assert late < len(frames) / 2
+            assert alone == 0

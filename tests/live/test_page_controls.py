@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 from jam_process import jam_at
-from page_driver import CHROMIUM, KEYBOARD, OPTIONS, evaluate_unasked, start, wait_until
+from page_driver import (
+    CHROMIUM,
+    KEYBOARD,
+    OPTIONS,
+    evaluate_unasked,
+    open_page,
+    start,
+    wait_until,
+)
 from playwright.sync_api import expect
 
 HERE = Path(__file__).parent
@@ -41,6 +49,38 @@ def test_keys_play_shift_octaves_and_are_let_go_on_blur(page):
     page.keyboard.down("KeyD")
     page.keyboard.press("Meta")  # while it is held, macOS tells of no key let go
     assert pressed(page) == []
+
+
+def test_the_page_speaks_of_the_keys_as_they_are_printed(browser, jam):
+    # As on a French keyboard, whose A lies where a US one has its Q.
+    printed = {"KeyA": "q", "KeyZ": "w", "KeyB": "b", "KeyM": ",", "KeyN": "n", "Quote": "ù"}
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(
+            "Object.defineProperty(navigator, 'keyboard', "
+            f"{{value: {{getLayoutMap: async () => new Map(Object.entries({printed}))}}}})"
+        )
+        open_page(page, jam)
+        expect(page.locator("#octave-down")).to_have_text("W −")
+        expect(page.locator("#octave-down")).to_have_attribute("aria-keyshortcuts", "W")
+        expect(page.locator("#octave-down")).to_have_attribute("aria-label", "W −, octave down")
+        expect(page.locator("#octave-help")).to_contain_text("W and X")
+        expect(page.locator("#octave-up")).to_have_text("X +")  # the browser does not tell
+        expect(page.locator("#piano .letter").first).to_have_text("Q")
+        expect(page.locator("#piano .letter").nth(1)).to_have_text("S")
+        expect(page.locator(".hint.for-keys")).to_contain_text("Q to Ù play")
+        before = page.locator("#octave").text_content()
+        page.keyboard.press("KeyZ")  # the position, whatever is printed there
+        expect(page.locator("#octave")).not_to_have_text(before)
+
+
+def test_where_the_browser_does_not_tell_the_letters_are_learned_from_what_is_typed(page):
+    press = "({ code, key }) => void dispatchEvent(new KeyboardEvent('keydown', { code, key }))"
+    for code, key in (("KeyA", "q"), ("KeyZ", "w"), ("KeyS", "s")):
+        page.evaluate(press, {"code": code, "key": key})
+    expect(page.locator("#piano .letter").first).to_have_text("Q")
+    expect(page.locator("#octave-down")).to_have_text("W −")
+    expect(page.locator(".hint.for-keys")).to_contain_text("Q to ' play")
 
 
 def test_the_piano_is_played_by_pointer_and_sliding_moves_on(page):
@@ -113,13 +153,21 @@ def test_tapping_sets_the_tempo(page):
     assert tapped[2:4] == pytest.approx([150, 150])
     assert tapped[4:6] == [None, None], "after a pause it begins anew"
     assert tapped[6] == pytest.approx(100)
-    for _ in range(3):
-        page.keyboard.press("B")
-        page.wait_for_timeout(400)
-    tempo = page.locator("#tempo").input_value()
-    assert tempo != "100"
+
+    # By key, by pointer, and by key on the button; at times of our choice.
+    page.evaluate("Object.defineProperty(Event.prototype, 'timeStamp', { get: () => now })")
+    tap = page.locator("#tap")
+    for began, interval, bpm, act in (
+        (10_000, 400, "150", partial(page.keyboard.press, "B")),
+        (20_000, 600, "100", tap.click),
+        (30_000, 480, "125", partial(tap.press, "Enter")),
+    ):
+        for i in range(3):
+            page.evaluate(f"window.now = {began + i * interval}")
+            act()
+        expect(page.locator("#tempo")).to_have_value(bpm)
     page.reload()
-    expect(page.locator("#tempo")).to_have_value(tempo)
+    expect(page.locator("#tempo")).to_have_value("125")
 
 
 def test_what_was_set_is_set_when_the_page_comes_back(page):
@@ -213,6 +261,16 @@ def test_who_points_gets_the_keys_back_and_who_tabs_keeps_the_focus(page):
     page.keyboard.press("Enter")
     escape()
     assert focused() == "calibrate"
+
+
+def test_measuring_is_cancelled_by_keyboard(page):
+    page.locator("#advanced summary").click()
+    page.get_by_role("button", name="Measure").click()
+    dialog = page.get_by_role("dialog", name="Input offset")
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
 
 
 def test_midi_that_is_denied_says_what_can_be_done(page):
@@ -385,6 +443,57 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
         expect(page.locator(focused) if left == 0 else focused).to_be_focused()
 
 
+def test_of_very_many_takes_the_newest_200_are_kept(page):
+    began = [f"2026-01-01T{i // 60:02}:{i % 60:02}:00.000Z" for i in range(203)]
+    listed, there = page.evaluate(
+        """async (began) => {
+          const { Shelf } = await import("/shelf.js");
+          const shelf = new Shelf();
+          const rest = { frames: 1, tempos: [{ frame: 0, bpm: 120 }], chords: [] };
+          await Promise.all(began.map((each) => shelf.keep({ began: each, ...rest })));
+          await shelf.trim();
+          const listed = (await shelf.summaries()).map((summary) => summary.began);
+          const takes = await Promise.all(began.map((each) => shelf.take(each)));
+          return [listed, takes.filter((take) => take).map((take) => take.began)];
+        }""",
+        began[::-1],
+    )
+    assert listed == began[:2:-1]
+    assert sorted(there) == began[3:]
+
+
+@pytest.mark.parametrize("why", ["forbidden", "full", "held by a tab of an earlier version"])
+def test_a_browser_that_keeps_nothing_plays_all_the_same(browser, jam, why):
+    forbid = "() => { throw new DOMException('not here', 'SecurityError'); }"
+    with browser.new_context() as context:
+        page = context.new_page()
+        if why == "full":
+            devtools = context.new_cdp_session(page)
+            quota = {"origin": jam.rstrip("/"), "quotaSize": 100}
+            devtools.send("Storage.overrideQuotaForOrigin", quota)
+        elif why == "forbidden":
+            page.add_init_script(
+                "Storage.prototype.getItem = Storage.prototype.setItem = IDBFactory.prototype.open"
+                f" = {forbid};"
+            )
+        else:
+            tab = context.new_page()
+            tab.goto(jam + "icon.svg")
+            tab.evaluate("""() => new Promise((resolve) => {
+              const opening = indexedDB.open("gapt", 1);
+              opening.onupgradeneeded = () =>
+                opening.result.createObjectStore("takes", { keyPath: "began" });
+              opening.onsuccess = () => resolve((globalThis.held = opening.result).version);
+            })""")
+        open_page(page, jam)
+        start(page, tempo=200)
+        wait_until(page, "gapt.position > 1")
+        page.keyboard.press("KeyA")
+        wait_until(page, "gapt.position > 4")
+        page.keyboard.press("Space")
+        expect(page.locator("#status")).to_contain_text("cannot be saved")
+
+
 def test_nothing_is_saved_up_while_the_browser_allows_no_sound_and_the_page_says_so(browser, jam):
     strict = browser.browser_type.launch(
         executable_path=CHROMIUM,
@@ -440,15 +549,19 @@ def test_left_alone_until_its_session_is_closed_it_is_ready_all_the_same(browser
         expect(page.locator("#status")).to_have_text("Connected")
 
 
-def test_at_rest_it_paints_only_what_has_changed(page):
-    def painted(change=lambda: None):
+def test_at_rest_it_paints_only_what_has_changed_and_does_not_tick(page):
+    (ticker,) = page.workers
+
+    def painted(change=lambda: None, milliseconds=400):
         before = page.evaluate("painted")
         change()
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(milliseconds)
         return page.evaluate("painted") - before
 
-    def rests():  # soon, if not at once
-        return any(painted() == 0 for _ in range(5))
+    def rests():  # soon, if not at once, and then for good
+        soon = any(painted() == 0 for _ in range(5))
+        ticks = ticker.evaluate("ticks")
+        return soon and painted(milliseconds=1000) == 0 and ticker.evaluate("ticks") == ticks
 
     page.evaluate("""() => {
       const prototype = CanvasRenderingContext2D.prototype;
@@ -457,6 +570,14 @@ def test_at_rest_it_paints_only_what_has_changed(page):
       prototype.clearRect = function (...area) {
         window.painted++;
         clearRect.apply(this, area);
+      };
+    }""")
+    ticker.evaluate("""() => {
+      const { postMessage } = self;
+      self.ticks = 0;
+      self.postMessage = (...message) => {
+        ticks++;
+        postMessage(...message);
       };
     }""")
     assert rests()
@@ -469,13 +590,14 @@ def test_at_rest_it_paints_only_what_has_changed(page):
         assert rests()
     start(page)
     assert painted() > 4
+    assert ticker.evaluate("ticks") > 4
     page.keyboard.press("Space")
     assert rests()
 
 
 @pytest.mark.parametrize(
     ("width", "height", "scheme"),
-    [(375, 812, "dark"), (820, 1180, "light"), (1280, 800, "dark"), (1280, 800, "light")],
+    [(375, 812, "dark"), (820, 1180, "light"), (1280, 800, "dark")],
 )
 def test_it_fits_and_axe_finds_nothing(page, width, height, scheme):
     from axe_playwright_python.sync_playwright import Axe

@@ -44,12 +44,9 @@ export class Shelf {
 
   /** Opened when it is first needed, and again after the browser has closed it, as an iPhone does. */
   private open(): Promise<IDBDatabase> {
-    if (this.database) return this.database;
-    const forget = (): void => {
+    this.database ??= open(() => {
       this.database = null;
-    };
-    this.database = open();
-    this.database.then((database) => (database.onclose = forget), forget);
+    });
     return this.database;
   }
 
@@ -70,8 +67,12 @@ export class Shelf {
   }
 }
 
-/** Rejects where the browser allows no site data. */
-async function open(): Promise<IDBDatabase> {
+/**
+ * Rejects where the browser allows no site data.
+ *
+ * @param onGone is told that it is worth trying again
+ */
+async function open(onGone: () => void): Promise<IDBDatabase> {
   const opening = indexedDB.open("gapt", 2);
   opening.onupgradeneeded = ({ oldVersion }) => {
     const { result: database, transaction } = opening;
@@ -83,12 +84,18 @@ async function open(): Promise<IDBDatabase> {
       for (const take of kept.result) summaries.put(summary(take));
     };
   };
+  const opened = result(opening);
+  opened.catch(onGone);
   // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
   const blocked = new Promise<never>((_, reject) => {
-    opening.onblocked = () => reject(new Error("another tab holds the takes"));
+    opening.onblocked = () => {
+      reject(new Error("another tab holds the takes"));
+      opened.then((late) => late.close()).then(onGone, () => undefined);
+    };
   });
-  const database = await Promise.race([result(opening), blocked]);
+  const database = await Promise.race([opened, blocked]);
   database.onversionchange = () => database.close();
+  database.onclose = onGone;
   return database;
 }
 

@@ -35,13 +35,9 @@ export class Shelf {
     }
     /** Opened when it is first needed, and again after the browser has closed it, as an iPhone does. */
     open() {
-        if (this.database)
-            return this.database;
-        const forget = () => {
+        this.database ??= open(() => {
             this.database = null;
-        };
-        this.database = open();
-        this.database.then((database) => (database.onclose = forget), forget);
+        });
         return this.database;
     }
     async read(store, ask) {
@@ -59,8 +55,12 @@ export class Shelf {
         return done;
     }
 }
-/** Rejects where the browser allows no site data. */
-async function open() {
+/**
+ * Rejects where the browser allows no site data.
+ *
+ * @param onGone is told that it is worth trying again
+ */
+async function open(onGone) {
     const opening = indexedDB.open("gapt", 2);
     opening.onupgradeneeded = ({ oldVersion }) => {
         const { result: database, transaction } = opening;
@@ -74,12 +74,18 @@ async function open() {
                 summaries.put(summary(take));
         };
     };
+    const opened = result(opening);
+    opened.catch(onGone);
     // A tab with an earlier page may hold it open; rather than wait for that, say that none are kept.
     const blocked = new Promise((_, reject) => {
-        opening.onblocked = () => reject(new Error("another tab holds the takes"));
+        opening.onblocked = () => {
+            reject(new Error("another tab holds the takes"));
+            opened.then((late) => late.close()).then(onGone, () => undefined);
+        };
     });
-    const database = await Promise.race([result(opening), blocked]);
+    const database = await Promise.race([opened, blocked]);
     database.onversionchange = () => database.close();
+    database.onclose = onGone;
     return database;
 }
 function result(request) {
