@@ -1,35 +1,61 @@
 """The command line: typos get a helpful line and exit code 2, never a traceback."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from gapt import __version__
+from gapt.cli import main
 from gapt.training.reproduce import SYSTEMS
 
 
-def gapt(*arguments):
-    command = [sys.executable, "-m", "gapt", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def gapt(monkeypatch, capsys, tmp_path):
+    """Run a command here, in an empty folder: its exit code, and what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gapt", *arguments])
+        with pytest.raises(SystemExit) as exit:  # anything else would be a traceback
+            main()
+        return exit.value.code, *capsys.readouterr()
+
+    return run
+
+
+def start_gapt(*arguments):
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "gapt", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_version():
-    assert gapt("--version").stdout == f"gapt {__version__}\n"
+    assert start_gapt("--version") == (0, f"gapt {__version__}\n", "")
 
 
-def test_the_systems_that_reproduce_knows_are_in_its_help():
-    told = gapt("reproduce", "--help").stdout
+def test_the_systems_that_reproduce_knows_are_in_its_help(gapt):
+    code, told, _ = gapt("reproduce", "--help")
+    assert code == 0
     assert all(system in told for system in SYSTEMS)
+
+
+def check(result, message):
+    """The message comes once, and there is no other."""
+    code, said, errors = result
+    assert (code, said) == (2, "")
+    assert message in " ".join(errors.split())
+    assert len(re.findall(r"^(?:gapt|Error): ", errors, re.MULTILINE)) == 1
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["jma"], "No such command 'jma'. Did you mean 'jam'?"),
         (["train", "polcy", "--recipe", "r"], "'polcy' is not one of 'policy', 'anchor'"),
         (["jam", "--prot", "1"], "No such option"),
-        (["jam", "--model", "mel", "--no-browser"], "no model is called 'mel'"),
         (["export", "nowhere", "--out", "x.onnx"], "no checkpoint at nowhere"),
         (["evaluate", "--system", "mle", "--corpus", "c", "--out", "o"], "NAME=PATH"),
         (
@@ -59,20 +85,37 @@ def test_the_systems_that_reproduce_knows_are_in_its_help():
         (["jam", "--host", "192.168..5", "--no-browser"], "'192.168..5' is no address"),
         (["jam", "--bpm", "90", "--no-browser"], "--bpm is for --midi-in and --midi-out"),
         (["jam", "--midi-in", "a", "--midi-out", "b", "--port", "1"], "--port is for the page"),
+        (
+            ["jam", "--midi-in", "a", "--midi-out", "b", "--clock", "in", "--bpm", "90"],
+            "--bpm is for --clock internal",
+        ),
         (["jam", "--midi-in", "a"], "--midi-in and --midi-out go together"),
-        (["jam", "--model", ".", "--no-browser"], "is a folder; of a run, 'gapt export"),
+        (
+            ["jam", "--model", ".", "--port", "0", "--no-browser"],
+            "is a folder; of a run, 'gapt export",
+        ),
         (["bench", "rollout", "--model", "gpat"], "no checkpoint at gpat. Did you mean 'gapt'?"),
+        (["bench", "live", "--sessions", "257"], "a server seats 256"),
         (["accompany", "a.mid", "-o", "a.wav"], "end its name in .mid"),
         (["train", "policy", "--recipe", "r", "--corpus", "c", "--out", "o"], "cannot read recipe"),
-        (["accompany", "a" * 300, "-o", "a.mid"], "File name too long"),
         (
             ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "9" * 20],
             "--seeds takes whole numbers below 2^32",
         ),
     ],
 )
-def test_mistakes_are_explained(arguments, message):
-    done = gapt(*arguments)
-    assert done.returncode == 2
-    assert message in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+def test_mistakes_are_explained(gapt, arguments, message):
+    check(gapt(*arguments), message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jma"], "No such command 'jma'. Did you mean 'jam'?"),
+        (["jam", "--model", "mel", "--port", "0", "--no-browser"], "no model is called 'mel'"),
+        (["accompany", "a" * 300, "-o", "a.mid"], "File name too long"),
+    ],
+)
+def test_so_they_are_by_the_process_that_is_started(arguments, message):
+    """By Click, by us, and by the system."""
+    check(start_gapt(*arguments), message)

@@ -62,6 +62,26 @@ def test_after_minutes_chords_change_as_they_did_at_first(model, tunes):
     assert changes[-768:].mean() > changes[:160].mean() / 2
 
 
+def test_a_decision_costs_as_much_after_2000_frames_as_after_50(tiny_model, monkeypatch):
+    """In model steps, and in bytes that they are fed."""
+    accompanist = Accompanist.load(tiny_model, seed=0)
+    decide, fed = accompanist.policy.decide, []
+
+    def weighed(*inputs):
+        *arrays, caches = inputs
+        fed.append(sum(array.nbytes for array in (*arrays, *caches)))
+        return decide(*inputs)
+
+    monkeypatch.setattr(accompanist.policy, "decide", weighed)
+    costs = []
+    for state in random_melody(2010, 0):
+        fed.clear()
+        accompanist.step(state)
+        costs.append(tuple(fed))
+    assert len(costs[50]) == 1
+    assert set(costs[50:60]) == set(costs[2000:]) == {costs[50]}
+
+
 def test_the_same_seed_plays_the_same(model):
     melody = random_melody(100, 3)
     assert play(model, melody, seed=5) == play(model, melody, seed=5)

@@ -4,14 +4,18 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from queue import Empty
 
+import mido
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gapt.cli import main
 from gapt.live.accompanist import Accompanist
-from gapt.live.duet import Duet
+from gapt.live.duet import Duet, _Clocks
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, MELODY, SILENCE
 
@@ -164,6 +168,101 @@ def test_at_another_place_in_the_song_a_take_begins_anew(tiny_model):
     assert played.duet._accompanist.frame == 0
 
 
+START, STOP, CONTINUE, CLOCK = map(mido.Message, ("start", "stop", "continue", "clock"))
+NOTHING = None
+"""For a second."""
+
+
+class Device:
+    """What `_Clocks` reads: messages, and then Ctrl-C."""
+
+    def __init__(self, messages):
+        self.clocks = -1
+        self._messages = iter(messages)
+
+    def get(self, timeout):
+        try:
+            message = next(self._messages)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+        if message is NOTHING:
+            raise Empty
+        self.clocks += message.type == "clock"
+        return time.perf_counter(), message
+
+
+def follow(model, messages):
+    """What is sent to a device that sends these messages: as `Played.sent`."""
+    device, sent = Device(messages), []
+    duet = Duet(
+        lambda: Accompanist.load(model, seed=0),
+        lambda message: sent.append((device.clocks, message.type, message.note)),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        _Clocks(duet).follow(device)
+    return sent
+
+
+def struck(sent, first, shift=0):
+    """Which notes begin from a clock on, and when."""
+    return [
+        (clock + shift, note) for clock, kind, note in sent if kind == "note_on" and clock >= first
+    ]
+
+
+def test_another_device_has_its_notes_and_clocks_heard_from_its_start_on(tiny_model):
+    messages = [CLOCK, mido.Message("note_on", note=50), mido.Message("note_off", note=50), START]
+    for clock in range(6 * 32):
+        messages.append(CLOCK)
+        for on, off, pitch in NOTES:
+            if on == clock:
+                messages.append(mido.Message("note_on", note=pitch))
+                messages.append(mido.Message("note_on", note=36, channel=9))  # a drum
+            if off == clock:
+                messages.append(mido.Message("note_on", note=pitch, velocity=0))
+    sent = [(clock - 1, kind, note) for clock, kind, note in follow(tiny_model, messages)]
+    assert sent == Played(tiny_model).run(6 * 32, NOTES).sent
+
+
+@pytest.mark.parametrize(
+    "pause",
+    [
+        [STOP, *[CLOCK] * 50, CONTINUE],
+        [STOP, mido.Message("songpos", pos=15), CONTINUE],  # where it is
+        [NOTHING],
+    ],
+    ids=["stop", "the same place", "no clocks"],
+)
+def test_a_pause_silences_the_chord_and_then_the_take_goes_on(tiny_model, pause):
+    straight = Played(tiny_model).run(6 * 32).sent
+    sent = follow(tiny_model, [START, *[CLOCK] * 90, *pause, *[CLOCK] * 102])
+    later = sum(message is CLOCK for message in pause)
+    played = [event for event in sent if event[0] < 90]
+    ended = played[len([event for event in straight if event[0] < 90]) :]
+    assert ended, "a chord sounds"
+    assert {kind for _, kind, _ in ended} == {"note_off"}
+    assert [kind for _, kind, _ in played].count("note_on") == len(played) / 2
+    assert all(event[0] >= 90 + later for event in sent[len(played) :])
+    # In the first sixteenth a chord may be struck again that had been held.
+    assert struck(sent, 96 + later) == struck(straight, 96, later)
+
+
+@pytest.mark.parametrize(
+    ("jump", "to_beat"),
+    [
+        ([START], 0),
+        ([STOP, mido.Message("songpos", pos=40), CONTINUE], 0),
+        ([STOP, mido.Message("songpos", pos=7), CONTINUE], 6),
+        ([mido.Message("songpos", pos=7)], 6),
+    ],
+    ids=["start", "on a beat", "between beats", "while it runs"],
+)
+def test_after_a_start_or_a_jump_a_take_begins_anew_on_a_beat(tiny_model, jump, to_beat):
+    straight = Played(tiny_model).run(6 * 32).sent
+    sent = follow(tiny_model, [START, *[CLOCK] * 90, *jump, *[CLOCK] * (to_beat + 6 * 32)])
+    assert struck(sent, 90) == struck(straight, 0, 90 + to_beat)
+
+
 def jam(tmp_path, *arguments):
     record = tmp_path / "sent.txt"
     environment = {
@@ -197,32 +296,43 @@ def test_from_port_to_port(tmp_path, model, clock):
     assert sorted(on) == sorted(off)
 
 
+@pytest.fixture
+def gapt(monkeypatch, capsys, tmp_path):
+    """Run a command here, with one of mido's backends: its exit code, and what it said."""
+    monkeypatch.setenv("LOOPBACK", str(tmp_path / "sent.txt"))
+    before = mido.backend
+
+    def run(*arguments, backend="loopback"):
+        mido.set_backend(backend)
+        monkeypatch.setattr(sys, "argv", ["gapt", *arguments])
+        with pytest.raises(SystemExit) as exit:
+            main()
+        return exit.value.code, *capsys.readouterr()
+
+    yield run
+    mido.set_backend(before)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("midi_in", "midi_out", "says"),
     [
-        (["--midi-in", "flute", "--midi-out", "synth"], "no port is called 'flute'. Ports: keys"),
-        (["--midi-in", "key", "--midi-out", "synth"], "more than one port is called 'key'"),
-        (["--midi-in", "keys", "--midi-out", "drums"], "--midi-out: no port is called 'drums'"),
-        (["--midi-in", "keys"], "go together"),
+        ("flute", "synth", "--midi-in: no port is called 'flute'. Ports: keys; keys 2."),
+        ("key", "synth", "--midi-in: more than one port is called 'key'. Ports: keys; keys 2."),
+        ("keys", "drums", "--midi-out: no port is called 'drums'. Ports: synth."),
     ],
 )
-def test_a_port_that_is_not_there_says_which_are(tmp_path, arguments, says):
-    done, _ = jam(tmp_path, "jam", *arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_port_that_is_not_there_says_which_are(gapt, midi_in, midi_out, says):
+    code, said, errors = gapt("jam", "--midi-in", midi_in, "--midi-out", midi_out)
+    assert (code, said, errors) == (2, "", f"gapt: {says}\n")
 
 
-def test_ports_are_listed(tmp_path):
-    done, _ = jam(tmp_path, "ports")
-    assert done.stdout.split() == ["in", "keys", "in", "keys", "2", "out", "synth"]
+def test_ports_are_listed(gapt):
+    code, said, _ = gapt("ports")
+    assert code == 0
+    assert said.split() == ["in", "keys", "in", "keys", "2", "out", "synth"]
 
 
-def test_without_a_midi_system_the_reason_is_said(tmp_path):
-    environment = {**os.environ, "MIDO_BACKEND": "mido.backends.no_such_backend"}
-    done = subprocess.run(
-        [sys.executable, "-m", "gapt", "ports"],
-        capture_output=True, text=True, env=environment, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "pip install 'gapt[midi]'" in done.stderr
+def test_without_a_midi_system_the_reason_is_said(gapt):
+    code, _, errors = gapt("ports", backend="mido.backends.no_such_backend")
+    assert code == 2
+    assert "pip install 'gapt[midi]'" in errors

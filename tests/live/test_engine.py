@@ -1,10 +1,12 @@
 """The engine: many sessions at once are each as if alone; decisions go before plans."""
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
 
+from gapt.live.accompanist import advance
 from gapt.live.context import Context, Step, decide
 from gapt.live.engine import Engine, Seat
 from gapt.live.models import load_model
@@ -81,30 +83,50 @@ def test_sessions_in_a_crowd_play_what_they_play_alone(offer):
         assert asyncio.run(crowd([seed]))[seed] == together[seed]
 
 
-def test_a_decision_goes_before_plans_and_is_made_once(offer):
+def test_a_decision_goes_before_plans_and_is_made_once(offer, monkeypatch):
     """One worker; plans wait in line; somebody whose plan is in work and in line plays on."""
+    steps, held, go = [], threading.Semaphore(0), threading.Semaphore(0)
 
     async def play():
         engine = Engine(threads=1)
         players = [Player(engine, Session(hello(seed, lookahead=64), offer)) for seed in range(24)]
+        everybody = [player.seat.session.accompanist for player in players]
+
+        def logged(accompanists):
+            """Its size, how many decide in it, how many wait to; one with no such is held."""
+            deciding, wanting = (
+                sum(not accompanist.decided for accompanist in some)
+                for some in (accompanists, everybody)
+            )
+            steps.append((len(accompanists), deciding, wanting - deciding))
+            if not wanting:
+                held.release()
+                go.acquire(timeout=30)
+            advance(accompanists)
+
+        monkeypatch.setattr("gapt.live.engine.advance", logged)
         for player in players:
             player.seat.say = player.said.put_nowait
             engine.join(player.seat)
         for player in players:
             await player.until(lambda message: isinstance(message, Ready))
-        behind = [player.seat.session.accompanist.due is not None for player in players]
-        assert sum(behind) > 16, "there are plans to make"
-        for frame in range(3):
+        for frame in range(4):
+            assert await asyncio.to_thread(held.acquire, timeout=30)
+            assert all(deciding == size for size, deciding, waiting in steps if waiting)
+            behind = [accompanist.due is not None for accompanist in everybody]
+            assert sum(behind) > 16, "there are plans to make"
             for player in players:
                 engine.receive(player.seat, Melody(frame, (State(60 + frame, True),)))
+            go.release()
             for player in players:
                 answer = await player.until(lambda message: isinstance(message, Plan))
                 while answer.frame != frame:
                     answer = await player.until(lambda message: isinstance(message, Plan))
                 assert answer.committed == frame + 2
-        assert all(player.seat.session.accompanist.late == 0 for player in players)
+        assert all(accompanist.late == 0 for accompanist in everybody)
 
     asyncio.run(play())
+    go.release()
 
 
 def test_what_comes_while_a_step_is_made_waits_and_ends_only_its_own_session(offer):

@@ -53,15 +53,21 @@ async def refusal(url, *messages):
         for message in messages:
             text = json.dumps(message) if isinstance(message, dict) else message
             await websocket.send(text)
-        *_, answer = [json.loads(text) async for text in until_closed(websocket)]
-        assert answer["type"] == "error"
-        return answer["message"], websocket.close_code
+        return await last_words(websocket)
 
 
 async def until_closed(websocket):
     with suppress(ConnectionClosed):
         while True:
             yield await websocket.recv()
+
+
+async def last_words(websocket):
+    """The error and the close code that the server ends a session with."""
+    async with asyncio.timeout(10):
+        *_, last = [json.loads(text) async for text in until_closed(websocket)]
+    assert last["type"] == "error"
+    return last["message"], websocket.close_code
 
 
 def test_a_session(jam):
@@ -215,9 +221,9 @@ def test_a_session_has_one_connection_the_newest(jam):
             ready = await ask(old, HELLO)
             await play(old, range(4))
             assert (await ask(new, HELLO | {"resume": ready["session"]}))["frame"] == 4
-            *_, last = [json.loads(text) async for text in until_closed(old)]
-            assert "another connection" in last["message"]
-            assert old.close_code == 1008
+            message, code = await last_words(old)
+            assert "another connection" in message
+            assert code == 1008
             return await play(new, range(4, 8))
 
     assert len(asyncio.run(twice())) == 4
@@ -240,8 +246,7 @@ def test_too_many_messages_end_the_session(jam):
             for index in range(2 * int(MAX_BURST) // MAX_STATES):
                 message = {"type": "melody", "frame": MAX_STATES * index, "states": states}
                 await websocket.send(json.dumps(message))
-            *_, last = [json.loads(text) async for text in until_closed(websocket)]
-            return last["message"], websocket.close_code
+            return await last_words(websocket)
 
     message, code = asyncio.run(flood())
     assert "faster than anybody plays" in message
@@ -252,6 +257,7 @@ def test_too_many_messages_end_the_session(jam):
 async def small_stage(offer):
     """A server with two seats, in this process."""
     listener = bind("127.0.0.1", 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # little is on its way
     config = uvicorn.Config(application(offer, max_sessions=2), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -277,6 +283,75 @@ def test_seats_are_limited_and_freed(offer):
                 return await ask(back, HELLO | {"resume": lost["session"]})
 
     assert "session is over" in asyncio.run(crowd())["message"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "first"), [("HELLO_TIMEOUT", []), ("IDLE_TIMEOUT", [HELLO])], ids=["hello", "more"]
+)
+def test_who_says_nothing_for_long_is_sent_away(offer, monkeypatch, limit, first):
+    """Pings do not count; and who does speak stays."""
+    monkeypatch.setattr(f"gapt.live.server.{limit}", 0.3)
+
+    async def wait():
+        async with small_stage(offer) as url, session(url) as player:
+            await ask(player, HELLO)
+            async with session(url) as silent:
+                for message in first:
+                    await ask(silent, message)
+                left = asyncio.create_task(last_words(silent))
+                for frame in range(200):
+                    await play(player, [frame])
+                    if left.done():
+                        break
+                    with suppress(ConnectionClosed):
+                        await silent.send(json.dumps({"type": "ping", "t": frame}))
+                    await asyncio.sleep(0.01)
+                assert left.done()
+                return left.result()
+
+    assert asyncio.run(wait()) == ("Nothing came for a while: the session is closed.", 1001)
+
+
+def test_who_does_not_read_the_answers_is_sent_away(offer, monkeypatch):
+    monkeypatch.setattr("gapt.live.line.MAX_UNREAD", 100)
+    ping = {"type": "ping", "t": 1.5}
+
+    async def stop_reading():
+        async with small_stage(offer) as url:
+            with socket.socket() as narrow:  # neither at this end
+                narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                narrow.connect(("127.0.0.1", int(re.search(r":(\d+)", url)[1])))
+                async with session(url, sock=narrow) as websocket:
+                    await ask(websocket, HELLO)
+                    for _ in range(200):
+                        await ask(websocket, ping)
+                    for _ in range(1700):
+                        await websocket.send(json.dumps(ping))
+                        await asyncio.sleep(0)  # the server answers
+                    return await last_words(websocket)
+
+    assert asyncio.run(stop_reading()) == ("Answers are not read.", 1008)
+
+
+def test_a_session_waits_for_its_player_only_so_long(offer, monkeypatch):
+    async def be_late():
+        async with small_stage(offer) as url:
+            monkeypatch.setattr("gapt.live.server.RESUME_WINDOW", 0.3)
+            async with session(url) as websocket:
+                resume = HELLO | {"resume": (await ask(websocket, HELLO))["session"]}
+                await lose(websocket)
+            async with session(url) as websocket:
+                assert (await ask(websocket, resume))["type"] == "ready"
+                await asyncio.sleep(0.35)
+                await play(websocket, range(2))  # who came in time may stay
+                monkeypatch.setattr("gapt.live.server.RESUME_WINDOW", 0.01)
+                await lose(websocket)
+            await asyncio.sleep(0.1)
+            async with session(url) as websocket:
+                return await ask(websocket, resume)
+
+    answer = asyncio.run(asyncio.wait_for(be_late(), 10))
+    assert "That session is over" in answer["message"]
 
 
 def test_the_page_allows_itself_only(jam):
@@ -305,13 +380,6 @@ def test_a_busy_port_says_so(model_name):
     assert "Traceback" not in errors
 
 
-def test_an_unknown_model_says_so():
-    code, errors = finish(gapt_jam("--port", "0", "--no-browser", "--model", "mel"))
-    assert code == 2
-    assert "'mel'" in errors
-    assert "Traceback" not in errors
-
-
 def test_interrupting_ends_cleanly_even_while_someone_plays(model_name):
     with jam_at(model_name) as (process, url):
 
@@ -326,8 +394,20 @@ def test_interrupting_ends_cleanly_even_while_someone_plays(model_name):
     assert (code, errors) == (0, "")
 
 
-def test_nothing_that_players_send_is_logged_as_a_crash(model_name):
-    with jam_at(model_name) as (process, url):
+TELLTALE = """
+import sys
+
+def watch(event, arguments):
+    host = arguments[0] if event == "socket.getaddrinfo" else None
+    if event in ("socket.connect", "socket.sendto") or host not in (None, "127.0.0.1"):
+        print(event, arguments, file=sys.stderr)
+
+sys.addaudithook(watch)
+"""
+
+
+def test_whatever_players_send_no_crash_is_logged_and_nobody_called(model_name):
+    with jam_at(model_name, first=TELLTALE) as (process, url):
         for messages in (["{"], [HELLO, b""], [HELLO, melody(7)], [HELLO | {"model": "x"}]):
             asyncio.run(refusal(url, *messages))
 
