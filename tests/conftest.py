@@ -1,10 +1,12 @@
 """What several test folders need."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from gapt.corpora.prepare import TUNES, prepare
 from gapt.live.models import DEFAULT_MODEL, resolve_model
@@ -12,6 +14,13 @@ from gapt.weights import shipped_models
 
 # Tests are small and run side by side: threads of torch's would only be in each other's way.
 torch.set_num_threads(1)
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("gapt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gapt")
+
+# Where a proxy is set, urllib and websockets would ask it for this machine's own servers too.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -256,6 +256,9 @@ def test_checkpoints_that_cannot_be_used_are_refused(policy, tmp_path):
     path.write_bytes(b"not safetensors")
     with pytest.raises(UserError, match="not a gapt checkpoint"):
         load_policy(path)
+    torch.save(policy.state_dict(), path)  # a pickle, which could run code
+    with pytest.raises(UserError, match="not a gapt checkpoint"):
+        load_policy(path)
     save(path, Header(model="anchor", config=CONFIG), policy.state_dict())
     with pytest.raises(UserError, match="is of kind 'anchor'; here 'policy' is needed"):
         load_policy(path)

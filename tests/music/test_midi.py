@@ -61,7 +61,7 @@ def spans(draw, symbols, min_size=0):
     spans(st.integers(0, NUM_CHORDS - 1)),
     st.sampled_from([1, 6, 24, 96, 220, 480, 960, 32767]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_what_is_written_is_read_back(tmp_path_factory, melody, chords, ticks_per_beat):
     path = tmp_path_factory.getbasetemp() / "round.mid"
     notes = tuple(Note(first / 4, end / 4, pitch) for first, end, pitch in melody)
@@ -282,7 +282,7 @@ def test_a_file_cut_anywhere_is_read_or_refused(tmp_path):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_file_with_wrong_bytes_is_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "noise.mid"
     content = bytearray(save(path, melody_track("Melody"), melody_track()).read_bytes())

@@ -54,6 +54,18 @@ def test_both_parts_of_a_row_move_alike():
     assert np.array_equal(before, after)
 
 
+@pytest.mark.parametrize("draw", [Mixture.draw, Mixture.draw_whole])
+def test_every_row_is_in_a_key_drawn_for_both_parts_six_semitones_around_the_song_s(draw):
+    mixture = Mixture({"c": [song(1)]}, {"c": 1.0})
+    batch = draw(mixture, np.random.default_rng(0), 200, 16)
+    moved = MELODY.symbol(batch.melody) - 60
+    assert (moved == moved[:, :1]).all()
+    assert (CHORDS.symbol(batch.chords) == moved % 12).all()
+    shifts, rows = np.unique(moved[:, 0], return_counts=True)
+    assert shifts.tolist() == list(range(-6, 7))
+    assert rows.max() < 3 * 200 / 13, "all alike"
+
+
 @pytest.mark.parametrize("beats_per_bar", [4.0, 3.0])
 def test_windows_of_long_songs_begin_at_bars_and_reach_the_end(beats_per_bar):
     mixture = Mixture({"c": [song(20, beats_per_bar=beats_per_bar)]}, {"c": 1.0})

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import msgspec
 import numpy as np
@@ -30,7 +29,7 @@ from gapt.training.pretrain import (
     train_policy,
 )
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
-from gapt.training.run import Run
+from gapt.training.run import Run, read_log
 from gapt.training.supervised import learning_rate, resolved
 
 RECIPE = msgspec.structs.replace(
@@ -84,27 +83,46 @@ def test_a_run_says_which_precision_its_device_was_given(tunes, tmp_path):
 def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp_path):
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "run"
     recipe.write_text("preset: tiny\nsteps: 40\nvalidate_every: 10\ntransformer: {dropout: 0.1}\n")
-    command = [sys.executable, "-m", "gapt", "train", "policy", "--recipe", str(recipe)]
-    command += ["--corpus", str(tunes), "--out", str(out)]
-    with subprocess.Popen(
-        [sys.executable, "-c", "import torch; torch.set_num_threads(1); import gapt.cli; "
-         "gapt.cli.main()", *command[3:]],
-        stdout=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        deadline = time.monotonic() + 120
-        while "20,valid/chord_nll" not in read(out / "metrics.csv"):
-            assert process.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    step = load(out / "last.safetensors", "policy")[0].step
-    assert step in (10, 20, 30)
+    options = ["--recipe", recipe, "--corpus", tunes, "--out", out]
+    killed(20, "valid/chord_nll", "policy", *options)
+    assert load(out / "last.safetensors", "policy")[0].step == 10
     train_policy(RECIPE, Corpus.load(tunes), out, resume=True)
-    assert measurements(out) == measurements(unbroken)
-    _, tensors = load(out / "last.safetensors", "policy")
-    _, expected = load(unbroken / "last.safetensors", "policy")
-    assert tensors.keys() == expected.keys()
-    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+    assert_same_run(out, unbroken)
+
+
+def killed(step, name, *arguments):
+    """Run `gapt train` until just after it has logged a measurement: then it kills itself."""
+    code = f"""
+import os, signal
+import torch
+from gapt.cli import main
+from gapt.training.run import Run
+
+torch.set_num_threads(1)
+log = Run.log
+
+def log_and_die(run, step, values):
+    log(run, step, values)
+    if step == {step} and {name!r} in values:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Run.log = log_and_die
+main()
+"""
+    command = [sys.executable, "-c", code, "train", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=300, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def assert_same_run(run, expected):
+    """All that two runs have measured and come to is the same, bit for bit."""
+    log, meant = (list(read_log(folder / "metrics.csv")) for folder in (run, expected))
+    assert log == meant
+    for name in ("best.safetensors", "last.safetensors"):
+        (header, tensors), (other, others) = load(run / name), load(expected / name)
+        assert header == other
+        assert tensors.keys() == others.keys()
+        assert all(torch.equal(tensors[key], others[key]) for key in others)
 
 
 @pytest.mark.parametrize("stage", ["policy", "contrastive", "discriminative"])
@@ -127,10 +145,6 @@ def alone_and_together(stage, recipe, corpus, folder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     app([*map(str, train), str(folder / "one")], standalone_mode=False)
     return measurements(folder / "one"), measurements(folder / "two")
-
-
-def read(path):
-    return path.read_text() if path.exists() else ""
 
 
 def test_a_run_may_start_from_another(unbroken, tunes, tmp_path):

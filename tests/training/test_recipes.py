@@ -78,6 +78,7 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
         ("steps: 3\n", "must say which preset it starts from"),
         ("- 1\n", "must say which preset"),
         ("preset: [tiny\n", "is not YAML"),
+        ("preset: tiny\nstart: !!python/object/apply:os.getcwd []\n", "is not YAML"),
     ],
 )
 def test_typos_are_named(tmp_path, text, message):
