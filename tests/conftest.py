@@ -24,8 +24,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that train or compile come first: none of the longest is to run alone at the end."""
-    longest = {"training", "models", "test_readme.py"}
+    """The longest files come first: none of them is to run alone at the end."""
+    longest = {"training", "models", "test_readme.py", "test_page_controls.py"}
     items.sort(key=lambda item: longest.isdisjoint(item.path.parts))
 
 

@@ -30,7 +30,7 @@ export function offerInspection(player, connection) {
         },
         /** Seconds from the audio clock to the hands, see `Take.appliedOffset`; and to the loudspeaker. */
         get delays() {
-            const latency = take()?.latency() ?? 0;
+            const latency = take()?.delay ?? 0;
             const appliedOffset = take()?.appliedOffset ?? 0;
             return { latency, appliedOffset, output: player.sound.made?.audio.outputLatency ?? 0 };
         },

@@ -29,6 +29,8 @@ const AHEAD = 0.1;
 const LATE_AHEAD = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
+/** How much of a change of the latency counts at a tick: browsers report it anew all the time. */
+const STEADY = 0.01;
 /** Seconds a frame by which `Take.appliedOffset` grows. */
 const OFFSET_STEP = 0.0002;
 /** A server that has not answered so many frames is taken for gone. */
@@ -56,8 +58,10 @@ export class Take {
     told = [];
     /** The frame that sounds next. */
     next = 0;
+    /** Seconds that the player is behind the audio clock: `latency`, without its tremor. */
+    delay;
     /**
-     * Players press in time with what they hear, which is `latency` behind the audio clock. If the
+     * Players press in time with what they hear, which is `delay` behind the audio clock. If the
      * accompanist takes positions that much earlier, frames are told that much later and the answers
      * have less time. So it does as far as they leave some, and as can be told at the start; it
      * shrinks at once when a chord does not come well ahead, and grows slowly while they do.
@@ -69,6 +73,7 @@ export class Take {
         this.synth = synth;
         this.line = line;
         this.latency = latency;
+        this.delay = latency();
         this.beatsPerBar = settings.beatsPerBar;
         this.listen = settings.listen;
         this.metronome = settings.metronome;
@@ -81,7 +86,7 @@ export class Take {
         this.cues.push({ frame: 0, model: ready.settings.model });
         // What a decision leaves if it takes no time, since its melody is told half a frame late.
         const affordable = (ready.settings.commit - 0.5 - RESERVE) * (60 / settings.bpm / FRAMES_PER_BEAT);
-        this.appliedOffset = Math.min(latency(), Math.max(0, affordable));
+        this.appliedOffset = Math.min(this.delay, Math.max(0, affordable));
     }
     get committed() {
         return this.plan.committed;
@@ -92,7 +97,7 @@ export class Take {
     }
     /** Where the player is: the position of what is heard now, or was `ago` seconds ago. */
     position(ago = 0) {
-        return this.transport.positionAt(this.clock.now() - this.latency() - ago);
+        return this.transport.positionAt(this.clock.now() - this.delay - ago);
     }
     /** Where the accompanist takes the player to be. */
     assumed(ago = 0) {
@@ -148,6 +153,7 @@ export class Take {
     /** Play what is due, tell what has become final. */
     tick() {
         const now = this.clock.now();
+        this.delay += STEADY * (this.latency() - this.delay);
         while (this.playNext(now))
             ;
         const position = this.assumed();
@@ -240,7 +246,7 @@ export class Take {
         if (spare < 0)
             this.appliedOffset = Math.max(0, this.appliedOffset + spare);
         else
-            this.appliedOffset = Math.min(this.latency(), this.appliedOffset + OFFSET_STEP);
+            this.appliedOffset = Math.min(this.delay, this.appliedOffset + OFFSET_STEP);
     }
     /** The take so far, as it is kept. */
     recording() {
