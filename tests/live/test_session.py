@@ -37,8 +37,10 @@ class Player:
     `broken` are the chords that were said of frames that had been committed.
     """
 
-    def __init__(self, offer, **wishes):
+    def __init__(self, offer, *hasty, **wishes):
         self.session = Session(Hello(VERSION, **{"seed": 3} | wishes), offer)
+        for message in hasty:  # before it is greeted
+            self.session.receive(message)
         self.heard = []
         self.chords = {}
         self.committed = 0
@@ -107,16 +109,10 @@ def test_every_frame_has_its_chord(offer, wishes):
 
 
 def test_what_is_said_before_the_greeting_is_answered_too(offer):
-    player = Player.__new__(Player)
-    player.session = Session(Hello(VERSION, seed=3), offer)
-    player.heard, player.chords, player.committed, player.broken = [], {}, 0, []
-    player.session.receive(Set(temperature=0.5))
-    player.session.receive(melody(0, 60))
-    player.listen()
-    ready, settings_, *plans = player.heard
+    ready, now, plan, *_ = Player(offer, Set(temperature=0.5), melody(0, 60)).heard
     assert isinstance(ready, Ready)
-    assert (type(settings_), settings_.temperature) == (Settings, 0.5)
-    assert plans[0].frame == 0
+    assert (type(now), now.temperature) == (Settings, 0.5)
+    assert (type(plan), plan.frame) == (Plan, 0)
 
 
 @settings(max_examples=15, deadline=None)

@@ -37,6 +37,7 @@ export class Controls {
   readonly melodyVolume = element<HTMLInputElement>("melody-volume");
   readonly metronome = element<HTMLInputElement>("metronome");
   readonly clickVolume = element<HTMLInputElement>("click-volume");
+  readonly advanced = element<HTMLDetailsElement>("advanced");
   readonly lookahead = element<HTMLSelectElement>("lookahead");
   readonly commit = element<HTMLSelectElement>("commit");
   readonly offset = element<HTMLInputElement>("offset");

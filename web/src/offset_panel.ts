@@ -3,7 +3,6 @@
 import { CalibrationDialog } from "./calibration_dialog.js";
 import { FRAMES_PER_BEAT, type Ticker } from "./clock.js";
 import type { Controls } from "./controls.js";
-import { element } from "./dom.js";
 import { InputOffset } from "./input_offset.js";
 import type { Synth } from "./synth.js";
 
@@ -34,7 +33,7 @@ export class OffsetPanel {
       controls.offset.focus(); // the button is gone now
     });
     // What the browser reports is known once it plays.
-    element("advanced").addEventListener("toggle", () => this.show());
+    controls.advanced.addEventListener("toggle", () => this.show());
     this.show();
   }
 

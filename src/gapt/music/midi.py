@@ -109,9 +109,11 @@ def read_melody(path: Path, track: int | None = None) -> MelodyFile:
     """
     file = _parse(path)
     voiced = [track for track in file.tracks if any(m.type == "note_on" for m in track)]
-    split = len(file.tracks) == 1 or (len(voiced) == 1 and len(_channels(voiced[0])) > 1)
+    alone = file.tracks if len(file.tracks) == 1 else voiced
+    channels = _channels(alone[0]) if len(alone) == 1 else []
+    split = len(file.tracks) == 1 or len(channels) > 1
     unit = "channel" if split else "track"
-    parts = _channels((voiced or file.tracks)[0]) if split else _tracks(file)
+    parts = channels if split else _tracks(file)
     listing = f"The file's {unit}s are:\n" + "\n".join(map(str, parts))
     part = _choose(parts, path) if track is None else _numbered(parts, track, path, unit, listing)
     source = f"{unit} {part.number}" + (f" '{part.name}'" if part.name else "")

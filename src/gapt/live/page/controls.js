@@ -30,6 +30,7 @@ export class Controls {
     melodyVolume = element("melody-volume");
     metronome = element("metronome");
     clickVolume = element("click-volume");
+    advanced = element("advanced");
     lookahead = element("lookahead");
     commit = element("commit");
     offset = element("offset");

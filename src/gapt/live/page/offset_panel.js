@@ -1,7 +1,6 @@
 /** How late the player's notes arrive: the slider that says so, and the dialog that measures it. */
 import { CalibrationDialog } from "./calibration_dialog.js";
 import { FRAMES_PER_BEAT } from "./clock.js";
-import { element } from "./dom.js";
 import { InputOffset } from "./input_offset.js";
 const LEAST_MS = -50;
 const MOST_MS = 400;
@@ -27,7 +26,7 @@ export class OffsetPanel {
             controls.offset.focus(); // the button is gone now
         });
         // What the browser reports is known once it plays.
-        element("advanced").addEventListener("toggle", () => this.show());
+        controls.advanced.addEventListener("toggle", () => this.show());
         this.show();
     }
     get seconds() {

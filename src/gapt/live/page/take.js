@@ -27,6 +27,8 @@ const START_DELAY = 0.15;
 const AHEAD = 0.1;
 /** What is late already is struck this much ahead of now, for the audio thread to take it in. */
 const LATE_AHEAD = 0.01;
+/** Frames that a note lasts at least, should the clock be set right while it sounds. */
+const SHORTEST = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
 /** How much of a change of the latency counts at a tick: browsers report it anew all the time. */
@@ -124,7 +126,7 @@ export class Take {
     endPlayed(pitch, position) {
         const note = this.played.findLast((n) => n.pitch === pitch && n.to === null);
         if (note)
-            note.to = Math.max(position, note.from); // the clock may have been set right meanwhile
+            note.to = Math.max(position, note.from + SHORTEST);
     }
     /** The server has decided, or imagined, more. */
     onPlan(message) {
