@@ -143,26 +143,76 @@ def test_what_was_played_is_kept_where_it_was_heard_however_late_it_may_be_told(
     assert told.index(60) == 6  # 0.3 s later, of which 0.03 s were waited
 
 
+def test_a_take_is_due_when_a_chord_is_to_be_played_or_a_frame_can_be_told(modules):
+    """At 120 BPM a frame is 0.125 s; told half a frame after it began, here 0.03125 s later still."""
+    waits, told = modules.evaluate("""async () => {
+      const { Take } = await import("/take.js");
+      let system = 5;
+      performance.now = () => 1000 * system;
+      const audio = { get currentTime() { return system; } };
+      const synth = { audio, strike() {}, rest() {}, click() {} };
+      const told = [];
+      const line = { open: true, send: ({ frame }) => told.push(frame) };
+      const chord = (frame) => ({ frame, name: "C", onset: true, notes: [48] });
+      const plan = (chords, committed) => ({ type: "plan", frame: -1, committed, chords });
+      const ready = { frame: 0, plan: plan([], 0), settings: { model: "m", commit: 1 } };
+      const settings = { bpm: 120, beatsPerBar: 4, listen: 0, metronome: false, style: "block" };
+      const take = new Take(synth, line, ready, settings, () => 0.3);
+      const waits = [take.tick()];
+      take.onPlan(plan([chord(0)], 1));
+      waits.push(take.tick());
+      system += waits.at(-1);
+      waits.push(take.tick());
+      system += waits.at(-1) + 1e-6;
+      take.tick();
+      delete performance.now;
+      return [waits, told];
+    }""")
+    begins = 0.15 + 16 * 0.125  # of frame 0, after the delay of the start and the count-in
+    # Frame 0's chord may still come; it has, and is handed over 0.1 s ahead; then frame 0 can be told.
+    assert waits == pytest.approx([begins, begins - 0.1, 0.1 + 0.0625 + 0.03125], abs=1e-3)
+    assert told == [0]
+
+
 def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while(modules):
-    # Gaps between ticks in milliseconds, a second a row; and the pause after each row.
-    calm, slow = [10] * 100, [25] * 40
-    two_late = [*[10] * 94, 30, 30]
-    rest = [60_000]  # is not lateness
-    seconds = [calm, two_late, slow, slow, slow, slow, slow, two_late, rest, calm, calm, calm, calm]
-    pauses = modules.evaluate(
+    # By how many milliseconds each tick of a second was late; and the pause after it.
+    calm, one_late, slow = [2] * 20, [30] + [2] * 19, [15] * 19 + [2]
+    seconds = [calm, one_late, slow, slow, slow, slow, slow, one_late, calm, calm, calm, calm, calm]
+    paces = modules.evaluate(
         """async (seconds) => {
           const { Pace } = await import("/pace.js");
           const pace = new Pace();
-          let now = 0;
-          pace.tick(now);
-          return seconds.map((gaps) => {
-            for (const gap of gaps) pace.tick((now += gap));
-            return pace.pause;
+          let due = 0;
+          pace.tick(due, due);
+          return seconds.map((lateness) => {
+            for (const late of lateness) pace.tick((due += 50) + late, due);
+            return [pace.pause, pace.strained];
           });
         }""",
         seconds,
     )
-    assert pauses == [0, 0, 16, 40, 100, 250, 250, 250, 250, 250, 100, 40, 16]
+    pauses = [0, 0, 16, 40, 100, 250, 250, 250, 250, 250, 100, 40, 16]
+    assert paces == [[pause, pause == 250] for pause in pauses]
+
+
+def test_what_was_too_much_is_tried_again_only_after_a_longer_while(modules):
+    """Slow for five seconds, then whenever more than four pictures a second are painted."""
+    tried = modules.evaluate("""async () => {
+      const { Pace } = await import("/pace.js");
+      const pace = new Pace();
+      const tried = [];
+      pace.tick(0, 0);
+      for (let second = 1; second <= 60; second++) {
+        const late = second <= 5 || pace.pause < 250 ? 15 : 2;
+        for (let tick = 1; tick <= 20; tick++) {
+          const due = 1000 * second - 1000 + 50 * tick;
+          pace.tick(due + (tick < 20 ? late : 2), due);
+        }
+        if (second > 5 && pace.pause < 250) tried.push(second);
+      }
+      return tried;
+    }""")
+    assert tried == [5 + 4, 5 + 4 + 1 + 8, 5 + 4 + 1 + 8 + 1 + 16]
 
 
 def test_chords_come_late_too_often_if_four_of_the_last_bar_do(modules):
@@ -234,6 +284,32 @@ def test_a_rhythm_fits_its_metre_and_any_chord_is_heard_when_it_is_struck(module
     assert [t for t, pitch in three if pitch == 36] == [0]
     assert [t for t, pitch in three if pitch == 60] == [4, 8]
     assert {p for t, p in modules.evaluate(HITS, ["rhythm", 4, 5, 1])} == {36, 55, 60, 64}
+
+
+def test_a_dry_sound_leaves_the_room_out_when_it_has_died_away(modules):
+    heard = modules.evaluate("""async () => {
+      const { Synth } = await import("/synth.js");
+      const synth = new Synth();
+      synth.loaded.catch(() => undefined);
+      await synth.wake();
+      synth.setVolume("click", 1);
+      const ear = new AnalyserNode(synth.audio, { fftSize: 32768 });
+      synth.reverb.connect(ear);
+      const samples = new Float32Array(ear.fftSize);
+      const rings = async () => {
+        synth.click(synth.audio.currentTime + 0.1, true);
+        await new Promise((done) => setTimeout(done, 600));
+        ear.getFloatTimeDomainData(samples);
+        return samples.some((sample) => Math.abs(sample) > 1e-6);
+      };
+      const before = await rings();
+      synth.setDry(true);
+      await new Promise((done) => setTimeout(done, 2500));
+      const dry = await rings();
+      synth.setDry(false);
+      return [before, dry, await rings()];
+    }""")
+    assert heard == [True, False, True]
 
 
 def test_a_note_that_has_ended_is_forgotten_before_its_chord_ends(modules):

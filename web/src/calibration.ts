@@ -26,11 +26,14 @@ export class Calibration {
     return this.offsets.length;
   }
 
-  tick(): void {
+  /** Returns the seconds until the next click has to be handed to the audio clock. */
+  tick(): number {
+    const soon = this.clock.now() + AHEAD;
     const at = this.start + this.next * PERIOD;
-    if (at > this.clock.now() + AHEAD) return;
+    if (at > soon) return at - soon;
     this.synth.click(at, this.next % 4 === 0);
     this.next++;
+    return at + PERIOD - soon;
   }
 
   /**

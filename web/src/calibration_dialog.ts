@@ -11,7 +11,7 @@ export class CalibrationDialog {
   private readonly close = element<HTMLButtonElement>("calibration-close");
   private readonly field = element<HTMLButtonElement>("tap-field");
   private calibration: Calibration | null = null;
-  private readonly tick = (): void => this.calibration?.tick();
+  private readonly tick = (): number => this.calibration?.tick() ?? Infinity;
 
   /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
   constructor(

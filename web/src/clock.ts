@@ -98,28 +98,48 @@ export class AudioClock {
   }
 }
 
+/** Does what is due, and returns the seconds until more is. */
+export type Tick = () => number;
+
 /**
- * Calls those who want it every few milliseconds, from a worker: timers of a page in the background,
+ * Seconds until the next tick at most: what is due can change meanwhile. No multiple of the audio
+ * thread's 10 ms: `AudioClock` is to be read at many places of a burst.
+ */
+const MAX_WAIT = 0.037;
+
+/**
+ * Calls those who want it when something is due, from a worker: timers of a page in the background,
  * or of a busy one, come late. Ticks only decide when to look; what sounds is scheduled on the audio
  * clock. While nobody wants it, it costs nothing.
  */
 export class Ticker {
-  private readonly wanted = new Set<() => void>();
+  private readonly wanted = new Set<Tick>();
   private readonly worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
+  private due = 0;
 
-  constructor() {
+  /** @param onTick is told when a tick came and when it was due, in milliseconds */
+  constructor(onTick: (now: number, due: number) => void) {
     this.worker.onmessage = () => {
-      for (const tick of this.wanted) tick();
+      if (this.wanted.size === 0) return;
+      onTick(performance.now(), this.due);
+      this.tick();
     };
   }
 
-  start(tick: () => void): void {
+  start(tick: Tick): void {
     this.wanted.add(tick);
-    this.worker.postMessage(true);
+    this.tick();
   }
 
-  stop(tick: () => void): void {
+  stop(tick: Tick): void {
     this.wanted.delete(tick);
-    if (this.wanted.size === 0) this.worker.postMessage(false);
+  }
+
+  private tick(): void {
+    const waits = [...this.wanted].map((tick) => tick());
+    if (this.wanted.size === 0) return; // what was played is over
+    const wait = Math.ceil(1000 * Math.max(0, Math.min(MAX_WAIT, ...waits)));
+    this.due = performance.now() + wait;
+    this.worker.postMessage(wait);
   }
 }

@@ -25,8 +25,11 @@ const MUTED = "Click the page or press a key to turn the sound on.";
 
 const controls = new Controls();
 const stage = new Stage();
-const ticker = new Ticker();
 const pace = new Pace();
+const ticker = new Ticker((now, due) => {
+  pace.tick(now, due);
+  player.sound.made?.setDry(pace.strained);
+});
 const screenLock = new ScreenLock();
 let keepsTakes = true;
 
@@ -224,9 +227,8 @@ new MidiBox(hands);
 
 // --- the two clocks that drive it ----------------------------------------------------------------
 
-function tick(): void {
-  pace.tick(performance.now());
-  player.tick();
+function tick(): number {
+  return player.tick();
 }
 
 new Painting(stage, player, connection, pace, () => {

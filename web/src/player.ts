@@ -112,10 +112,10 @@ export class Player implements NoteListener {
     return take !== null;
   }
 
-  tick(): void {
-    this.take?.tick();
-    this.replay?.tick();
+  /** Plays what is due; returns the seconds until more is. */
+  tick(): number {
     if (this.replay?.over) this.stop();
+    return this.playing?.tick() ?? Infinity;
   }
 
   press(pitch: number, velocity: number, when: number): void {

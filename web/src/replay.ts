@@ -68,7 +68,11 @@ export class Replay implements Performance {
   }
 
   position(): number {
-    return this.transport.positionAt(this.clock.now() - (this.synth.audio.outputLatency || 0));
+    return this.transport.positionAt(this.clock.now() - this.latency);
+  }
+
+  private get latency(): number {
+    return this.synth.audio.outputLatency || 0;
   }
 
   coming(frame: number): Chord[] {
@@ -83,7 +87,8 @@ export class Replay implements Performance {
     return coming;
   }
 
-  tick(): void {
+  /** Plays what is due; returns the seconds until the next key moves. The rest has time. */
+  tick(): number {
     const now = this.clock.now();
     for (; this.next < this.recording.frames; this.next++) {
       const at = this.transport.timeOf(this.next);
@@ -102,5 +107,7 @@ export class Replay implements Performance {
       const { pitch, down } = this.keys.shift()!;
       this.onKey(pitch, down);
     }
+    const [key] = this.keys;
+    return key ? this.transport.timeOf(key.at) + this.latency - now : Infinity;
   }
 }

@@ -16,6 +16,10 @@ export class Synth {
   readonly sounds: { chords: Sound; melody: Sound } = { chords: "piano", melody: "piano" };
   private readonly instruments: Instruments;
   private readonly buses: Readonly<Record<Part, GainNode>>;
+  /** What goes into the room. */
+  private readonly wet: GainNode;
+  private readonly reverb: ConvolverNode;
+  private dry = true;
   /** What was scheduled and still sounds: the chord's notes, and a replay's. */
   private readonly chord = new Set<Voice>();
   private readonly replayed = new Set<Voice>();
@@ -30,12 +34,14 @@ export class Synth {
     this.instruments = new Instruments(this.audio);
     this.loaded = this.instruments.load();
     const master = this.masterBus();
-    const reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
-    reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
+    this.reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
+    this.reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
+    this.wet = new GainNode(this.audio);
+    this.setDry(false);
     const bus = (send: number): GainNode => {
       const node = new GainNode(this.audio, { gain: 0 });
       node.connect(master);
-      node.connect(new GainNode(this.audio, { gain: send })).connect(reverb);
+      node.connect(new GainNode(this.audio, { gain: send })).connect(this.wet);
       return node;
     };
     this.buses = { chords: bus(0.3), melody: bus(0.34), click: bus(0.05) };
@@ -63,6 +69,14 @@ export class Synth {
   /** @param volume 0 to 1, as a fader: squared, so that it feels even */
   setVolume(part: Part, volume: number): void {
     this.buses[part].gain.setTargetAtTime(volume * volume, this.audio.currentTime, 0.02);
+  }
+
+  /** Without the room, which takes half of the sound's time. What it has heard still dies away. */
+  setDry(dry: boolean): void {
+    if (dry === this.dry) return;
+    this.dry = dry;
+    if (dry) this.wet.disconnect();
+    else this.wet.connect(this.reverb);
   }
 
   /** A note of the chord, until `until`, or as long as the chord if that is infinite. */

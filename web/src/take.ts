@@ -64,7 +64,7 @@ const SHORTEST = 0.01;
 /** Frames by which a chord should come ahead of its own, whatever else may be done with the time. */
 const RESERVE = 0.25;
 /** How much of a change of the latency counts at a tick: browsers report it anew all the time. */
-const STEADY = 0.01;
+const STEADY = 0.05;
 /** Seconds a frame by which `Take.appliedOffset` grows. */
 const OFFSET_STEP = 0.0002;
 /** A server that has not answered so many frames is taken for gone. */
@@ -177,6 +177,7 @@ export class Take implements Performance {
     const before = this.plan.committed;
     this.plan.update(message, now);
     this.strikeLateChord(now);
+    while (this.playNext(now));
     if (message.committed > before && !this.alone) {
       const start = this.transport.timeOf(before);
       this.adapt(start - now, this.transport.timeOf(before + 1) - start);
@@ -197,27 +198,34 @@ export class Take implements Performance {
     }
   }
 
-  /** Play what is due, tell what has become final. */
-  tick(): void {
+  /** Plays what is due, tells what has become final; returns the seconds until more of it is. */
+  tick(): number {
     const now = this.clock.now();
     this.delay += STEADY * (this.latency() - this.delay);
     while (this.playNext(now));
     const position = this.assumed();
     while (position >= this.melody.frame + 0.5) this.tell();
     this.click(now);
+    const told = this.transport.timeOf(this.melody.frame + 0.5) + this.appliedOffset;
+    return Math.min(told, this.transport.timeOf(this.next) - this.ahead) - now;
+  }
+
+  /** Seconds ahead of its time at which the next chord is played; what has not come may still come. */
+  private get ahead(): number {
+    if (this.plan.final(this.next)) return AHEAD;
+    return this.alone ? LATE_AHEAD : 0;
   }
 
   /** Returns whether there was a chord to play, or to hold. */
   private playNext(now: number): boolean {
     const start = this.transport.timeOf(this.next);
+    if (start > now + this.ahead) return false;
     const chord = this.plan.final(this.next);
     const decision = this.plan.decision(this.next);
     if (chord && decision) {
-      if (start > now + AHEAD) return false;
       this.play(this.next, chord, start, decision.at, now);
     } else {
       const { alone } = this;
-      if (start > now + (alone ? LATE_AHEAD : 0)) return false;
       if (alone) this.ledger.alone++;
       this.play(this.next, (alone && this.plan.at(this.next)) || null, start, null, now);
     }

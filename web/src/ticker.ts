@@ -1,10 +1,8 @@
-/** A worker that ticks while it is told to. See `Ticker`. */
+/** A worker that answers after so many milliseconds. See `Ticker`. */
 
-const INTERVAL_MS = 8;
+let timer = 0;
 
-let interval = 0;
-
-onmessage = ({ data: on }: MessageEvent<boolean>) => {
-  clearInterval(interval);
-  if (on) interval = setInterval(() => postMessage(null), INTERVAL_MS);
+onmessage = ({ data: wait }: MessageEvent<number>) => {
+  clearTimeout(timer);
+  timer = setTimeout(() => postMessage(null), wait);
 };

@@ -21,12 +21,15 @@ export class Calibration {
     get taps() {
         return this.offsets.length;
     }
+    /** Returns the seconds until the next click has to be handed to the audio clock. */
     tick() {
+        const soon = this.clock.now() + AHEAD;
         const at = this.start + this.next * PERIOD;
-        if (at > this.clock.now() + AHEAD)
-            return;
+        if (at > soon)
+            return at - soon;
         this.synth.click(at, this.next % 4 === 0);
         this.next++;
+        return at + PERIOD - soon;
     }
     /**
      * A tap, `ago` seconds ago. Returns the offset in seconds once there are enough: the median.

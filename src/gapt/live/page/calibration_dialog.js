@@ -9,7 +9,7 @@ export class CalibrationDialog {
     close = element("calibration-close");
     field = element("tap-field");
     calibration = null;
-    tick = () => this.calibration?.tick();
+    tick = () => this.calibration?.tick() ?? Infinity;
     /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
     constructor(ticker, onMeasured) {
         this.ticker = ticker;

@@ -79,26 +79,41 @@ export class AudioClock {
     }
 }
 /**
- * Calls those who want it every few milliseconds, from a worker: timers of a page in the background,
+ * Seconds until the next tick at most: what is due can change meanwhile. No multiple of the audio
+ * thread's 10 ms: `AudioClock` is to be read at many places of a burst.
+ */
+const MAX_WAIT = 0.037;
+/**
+ * Calls those who want it when something is due, from a worker: timers of a page in the background,
  * or of a busy one, come late. Ticks only decide when to look; what sounds is scheduled on the audio
  * clock. While nobody wants it, it costs nothing.
  */
 export class Ticker {
     wanted = new Set();
     worker = new Worker(new URL("./ticker.js", import.meta.url), { type: "module" });
-    constructor() {
+    due = 0;
+    /** @param onTick is told when a tick came and when it was due, in milliseconds */
+    constructor(onTick) {
         this.worker.onmessage = () => {
-            for (const tick of this.wanted)
-                tick();
+            if (this.wanted.size === 0)
+                return;
+            onTick(performance.now(), this.due);
+            this.tick();
         };
     }
     start(tick) {
         this.wanted.add(tick);
-        this.worker.postMessage(true);
+        this.tick();
     }
     stop(tick) {
         this.wanted.delete(tick);
+    }
+    tick() {
+        const waits = [...this.wanted].map((tick) => tick());
         if (this.wanted.size === 0)
-            this.worker.postMessage(false);
+            return; // what was played is over
+        const wait = Math.ceil(1000 * Math.max(0, Math.min(MAX_WAIT, ...waits)));
+        this.due = performance.now() + wait;
+        this.worker.postMessage(wait);
     }
 }

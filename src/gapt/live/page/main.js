@@ -22,8 +22,11 @@ const READY = "Ready. Press Start.";
 const MUTED = "Click the page or press a key to turn the sound on.";
 const controls = new Controls();
 const stage = new Stage();
-const ticker = new Ticker();
 const pace = new Pace();
+const ticker = new Ticker((now, due) => {
+    pace.tick(now, due);
+    player.sound.made?.setDry(pace.strained);
+});
 const screenLock = new ScreenLock();
 let keepsTakes = true;
 // --- the server ----------------------------------------------------------------------------------
@@ -220,8 +223,7 @@ for (const control of [
 new MidiBox(hands);
 // --- the two clocks that drive it ----------------------------------------------------------------
 function tick() {
-    pace.tick(performance.now());
-    player.tick();
+    return player.tick();
 }
 new Painting(stage, player, connection, pace, () => {
     // A little later beats never.

@@ -94,11 +94,11 @@ export class Player {
         this.rest();
         return take !== null;
     }
+    /** Plays what is due; returns the seconds until more is. */
     tick() {
-        this.take?.tick();
-        this.replay?.tick();
         if (this.replay?.over)
             this.stop();
+        return this.playing?.tick() ?? Infinity;
     }
     press(pitch, velocity, when) {
         this.holders.set(pitch, (this.holders.get(pitch) ?? 0) + 1);

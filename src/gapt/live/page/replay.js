@@ -50,7 +50,10 @@ export class Replay {
         return this.position() > this.recording.frames;
     }
     position() {
-        return this.transport.positionAt(this.clock.now() - (this.synth.audio.outputLatency || 0));
+        return this.transport.positionAt(this.clock.now() - this.latency);
+    }
+    get latency() {
+        return this.synth.audio.outputLatency || 0;
     }
     coming(frame) {
         const { chords, frames } = this.recording;
@@ -65,6 +68,7 @@ export class Replay {
         }
         return coming;
     }
+    /** Plays what is due; returns the seconds until the next key moves. The rest has time. */
     tick() {
         const now = this.clock.now();
         for (; this.next < this.recording.frames; this.next++) {
@@ -85,5 +89,7 @@ export class Replay {
             const { pitch, down } = this.keys.shift();
             this.onKey(pitch, down);
         }
+        const [key] = this.keys;
+        return key ? this.transport.timeOf(key.at) + this.latency - now : Infinity;
     }
 }

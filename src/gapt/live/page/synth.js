@@ -12,6 +12,10 @@ export class Synth {
     sounds = { chords: "piano", melody: "piano" };
     instruments;
     buses;
+    /** What goes into the room. */
+    wet;
+    reverb;
+    dry = true;
     /** What was scheduled and still sounds: the chord's notes, and a replay's. */
     chord = new Set();
     replayed = new Set();
@@ -26,12 +30,14 @@ export class Synth {
         this.instruments = new Instruments(this.audio);
         this.loaded = this.instruments.load();
         const master = this.masterBus();
-        const reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
-        reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
+        this.reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
+        this.reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
+        this.wet = new GainNode(this.audio);
+        this.setDry(false);
         const bus = (send) => {
             const node = new GainNode(this.audio, { gain: 0 });
             node.connect(master);
-            node.connect(new GainNode(this.audio, { gain: send })).connect(reverb);
+            node.connect(new GainNode(this.audio, { gain: send })).connect(this.wet);
             return node;
         };
         this.buses = { chords: bus(0.3), melody: bus(0.34), click: bus(0.05) };
@@ -57,6 +63,16 @@ export class Synth {
     /** @param volume 0 to 1, as a fader: squared, so that it feels even */
     setVolume(part, volume) {
         this.buses[part].gain.setTargetAtTime(volume * volume, this.audio.currentTime, 0.02);
+    }
+    /** Without the room, which takes half of the sound's time. What it has heard still dies away. */
+    setDry(dry) {
+        if (dry === this.dry)
+            return;
+        this.dry = dry;
+        if (dry)
+            this.wet.disconnect();
+        else
+            this.wet.connect(this.reverb);
     }
     /** A note of the chord, until `until`, or as long as the chord if that is infinite. */
     strike(pitch, velocity, bass, at, until) {

@@ -1,9 +1,7 @@
-/** A worker that ticks while it is told to. See `Ticker`. */
-const INTERVAL_MS = 8;
-let interval = 0;
-onmessage = ({ data: on }) => {
-    clearInterval(interval);
-    if (on)
-        interval = setInterval(() => postMessage(null), INTERVAL_MS);
+/** A worker that answers after so many milliseconds. See `Ticker`. */
+let timer = 0;
+onmessage = ({ data: wait }) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => postMessage(null), wait);
 };
 export {};
