@@ -38,8 +38,8 @@ def melody(corpus, frames):
     return notes
 
 
-def report(page, minute):
-    """What a take was like so far; a minute has so many frames."""
+def report(page, minute, before):
+    """What a take was like so far; a minute has so many frames, and `before` all played so many."""
     # All at once: to hand thousands of frames over takes the page long enough to be late.
     told = page.evaluate("(({ frames, late, alone }) => ({ frames, late, alone }))(gapt.ledger)")
     frames = told["frames"]
@@ -49,6 +49,7 @@ def report(page, minute):
         "frames": len(frames),
         "gaps": sum(b["frame"] - a["frame"] != 1 for a, b in pairwise(frames)),
         "late": told["late"],
+        "late_when_all_play": sum(f["late"] for f in frames[before:]),
         "alone": told["alone"],
         "changes_per_bar": [
             round(16 * np.mean([f["onset"] for f in frames[at : at + minute]]), 2)
@@ -84,13 +85,14 @@ def main():
         for page in reversed(pages):
             start(page, tempo=asked.bpm, commit=asked.commit)
             page.evaluate("gapt.loaded")
+        before = [page.evaluate("gapt.ledger.frames.length") for page in pages]
         cuts = []
         if asked.cut:
             half = frames // 2
             cuts = [(half, line.cut), (half + asked.cut * asked.bpm / 15, line.mend)]
         play(pages[0], notes, asked.bpm, until=frames, meanwhile=cuts)
         time.sleep(0.5)
-        takes = [report(page, 4 * asked.bpm) for page in pages]
+        takes = [report(page, 4 * asked.bpm, n) for page, n in zip(pages, before, strict=True)]
         for page in pages:
             wait_until(page, "gapt.playing")
     print(json.dumps({"asked": vars(asked), "takes": takes}, indent=1))

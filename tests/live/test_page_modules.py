@@ -144,7 +144,7 @@ def test_what_was_played_is_kept_where_it_was_heard_however_late_it_may_be_told(
 
 
 def test_a_take_is_due_when_a_chord_is_to_be_played_or_a_frame_can_be_told(modules):
-    """At 120 BPM a frame is 0.125 s; told half a frame after it began, here 0.03125 s later still."""
+    """A frame is 0.125 s, and is told half a frame after it began; here 0.03125 s later still."""
     waits, told = modules.evaluate("""async () => {
       const { Take } = await import("/take.js");
       let system = 5;
@@ -169,15 +169,16 @@ def test_a_take_is_due_when_a_chord_is_to_be_played_or_a_frame_can_be_told(modul
       return [waits, told];
     }""")
     begins = 0.15 + 16 * 0.125  # of frame 0, after the delay of the start and the count-in
-    # Frame 0's chord may still come; it has, and is handed over 0.1 s ahead; then frame 0 can be told.
+    # Frame 0's chord may still come; it has, and is played 0.1 s ahead; then frame 0 can be told.
     assert waits == pytest.approx([begins, begins - 0.1, 0.1 + 0.0625 + 0.03125], abs=1e-3)
     assert told == [0]
 
 
 def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while(modules):
     # By how many milliseconds each tick of a second was late; and the pause after it.
-    calm, one_late, slow = [2] * 20, [30] + [2] * 19, [15] * 19 + [2]
-    seconds = [calm, one_late, slow, slow, slow, slow, slow, one_late, calm, calm, calm, calm, calm]
+    calm, one_late = [2] * 20, [30] + [2] * 19
+    slow, halting = [15] * 7 + [2] * 13, [15] * 8 + [2] * 12
+    seconds = [calm, one_late, slow, slow, halting, slow, one_late, calm, calm, calm, calm, calm]
     paces = modules.evaluate(
         """async (seconds) => {
           const { Pace } = await import("/pace.js");
@@ -191,7 +192,7 @@ def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while
         }""",
         seconds,
     )
-    pauses = [0, 0, 16, 40, 100, 250, 250, 250, 250, 250, 100, 40, 16]
+    pauses = [0, 0, 16, 40, 250, 250, 250, 250, 250, 100, 40, 16]
     assert paces == [[pause, pause == 250] for pause in pauses]
 
 

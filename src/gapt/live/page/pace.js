@@ -8,6 +8,8 @@ const LATE_MS = 12;
 const WINDOW_MS = 1000;
 /** Late ticks in a window that call for slower painting. A few come late whatever is painted. */
 const MANY = 2;
+/** So many, a quarter of them, call for the slowest at once. */
+const FAR_TOO_MANY = 8;
 /** Windows in a row with few of them, before more is painted; more of them if that was in vain. */
 const LEAST_PATIENCE = 4;
 const MOST_PATIENCE = 64;
@@ -49,7 +51,8 @@ export class Pace {
             this.patience = Math.min(2 * this.patience, MOST_PATIENCE);
         this.rising = false;
         this.calm = 0;
-        this.level = Math.min(this.level + 1, PAUSES_MS.length - 1);
+        const slowest = PAUSES_MS.length - 1;
+        this.level = this.late < FAR_TOO_MANY ? Math.min(this.level + 1, slowest) : slowest;
     }
     faster() {
         this.rising = this.level > 0;
