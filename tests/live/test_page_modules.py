@@ -216,6 +216,32 @@ def test_what_was_too_much_is_tried_again_only_after_a_longer_while(modules):
     assert tried == [5 + 4, 5 + 4 + 1 + 8, 5 + 4 + 1 + 8 + 1 + 16]
 
 
+def test_of_all_that_there_is_to_say_the_gravest_is_said(modules):
+    said = modules.evaluate("""async () => {
+      const { Status } = await import("/status.js");
+      const line = { textContent: "Connecting", dataset: {} };
+      const status = new Status(line);
+      const said = [];
+      const then = (does, ...words) => {
+        status[does](...words);
+        said.push([line.textContent, line.dataset.level]);
+      };
+      then("say", "line", "Connected", "good");
+      then("say", "storage", "Not kept");
+      then("say", "start", "Starting", "wait"); // covers nothing bad
+      then("say", "line", "Lost");
+      then("say", "news", "Late");
+      then("say", "line", "Connected", "good"); // again: the rest still holds
+      then("clear", "news");
+      then("clear", "storage");
+      then("clear", "start");
+      return said;
+    }""")
+    connected, unkept, lost = ["Connected", "good"], ["Not kept", "bad"], ["Lost", "bad"]
+    late, starting = ["Late", "bad"], ["Starting", "wait"]
+    assert said == [connected, unkept, unkept, lost, lost, late, unkept, starting, connected]
+
+
 def test_chords_come_late_too_often_if_four_of_the_last_bar_do(modules):
     def failed(*bars):
         """For each bar, in which so many chords came late."""

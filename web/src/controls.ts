@@ -9,7 +9,6 @@ import { SOUNDS, type Sound } from "./instruments.js";
 import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
 
-export type Level = "wait" | "good" | "bad";
 
 type Control = HTMLInputElement | HTMLSelectElement;
 
@@ -46,7 +45,6 @@ export class Controls {
   readonly explain = element<HTMLButtonElement>("explain");
   readonly octaveDown = element<HTMLButtonElement>("octave-down");
   readonly octaveUp = element<HTMLButtonElement>("octave-up");
-  private readonly status = element("status");
 
   constructor() {
     for (const select of [this.chordsSound, this.melodySound]) {
@@ -86,11 +84,6 @@ export class Controls {
       melody: volume(this.melodyOn.checked, this.melodyVolume),
       click: volume(true, this.clickVolume),
     };
-  }
-
-  setStatus(text: string, level: Level): void {
-    this.status.textContent = text;
-    this.status.dataset["level"] = level;
   }
 
   setPlaying(playing: boolean): void {

@@ -39,7 +39,6 @@ export class Controls {
     explain = element("explain");
     octaveDown = element("octave-down");
     octaveUp = element("octave-up");
-    status = element("status");
     constructor() {
         for (const select of [this.chordsSound, this.melodySound]) {
             select.replaceChildren(...SOUNDS.map((name) => new Option(name, name)));
@@ -74,10 +73,6 @@ export class Controls {
             melody: volume(this.melodyOn.checked, this.melodyVolume),
             click: volume(true, this.clickVolume),
         };
-    }
-    setStatus(text, level) {
-        this.status.textContent = text;
-        this.status.dataset["level"] = level;
     }
     setPlaying(playing) {
         this.start.textContent = playing ? "Stop" : "Start";

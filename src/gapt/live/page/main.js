@@ -3,6 +3,7 @@ import { TapTempo } from "./calibration.js";
 import { Ticker } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
+import { element } from "./dom.js";
 import { ComputerKeyboard, KEY_CODES, listenToPiano } from "./input.js";
 import { offerInspection } from "./inspection.js";
 import { learnLetters, letterOf } from "./legends.js";
@@ -15,11 +16,13 @@ import { Player } from "./player.js";
 import { ScreenLock } from "./screen_lock.js";
 import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { Status } from "./status.js";
 import { TakesList } from "./takes_list.js";
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then try again.";
-const READY = "Ready. Press Start.";
 const MUTED = "Click the page or press a key to turn the sound on.";
+const UNSAVED = "Takes cannot be saved here (private window, or storage full).";
+const status = new Status(element("status"));
 const controls = new Controls();
 const stage = new Stage();
 const pace = new Pace();
@@ -28,7 +31,6 @@ const ticker = new Ticker((now, due) => {
     player.sound.made?.setDry(pace.strained);
 });
 const screenLock = new ScreenLock();
-let keepsTakes = true;
 // --- the server ----------------------------------------------------------------------------------
 /** Counts at once in a take; a session that waits is replaced when a take starts. */
 const partner = new Partner(controls, (setting) => {
@@ -42,46 +44,41 @@ const connection = new Connection({
             connection.send({ type: "set", ...partner.settings }); // perhaps set while there was no connection
         }
         partner.show(ready);
-        showConnected();
+        status.say("line", "Connected", "good");
     },
     onPlan: (plan) => player.take?.onPlan(plan),
     onSettings: (settings) => player.take?.onSettings(settings),
     onLost() {
-        const playing = "Connection lost. Playing on from the plan…";
-        controls.setStatus(player.take ? playing : "Connection lost. Reconnecting…", "bad");
+        const meanwhile = player.take ? "Playing on from the plan…" : "Reconnecting…";
+        status.say("line", `Connection lost. ${meanwhile}`);
     },
     onRefused(reason, idle) {
         // No session is asked for until the next start, so that the reason stays to be read.
+        const harmless = idle && !player.take;
         if (player.take)
             player.stop();
-        else if (idle)
-            return controls.setStatus(READY, "good");
-        controls.setStatus(reason, "bad");
+        if (harmless)
+            status.say("line", "Ready. Press Start.", "good");
+        else
+            status.say("line", reason);
     },
 });
-function showConnected() {
-    if (player.sound.muted)
-        return controls.setStatus(MUTED, "bad");
-    if (!connection.open)
-        return;
-    const lost = "Takes cannot be saved here (private window, or storage full).";
-    controls.setStatus(keepsTakes ? "Connected" : lost, keepsTakes ? "good" : "bad");
-}
 // --- playing -------------------------------------------------------------------------------------
 const player = new Player(connection, () => offset.seconds, {
     onSynth(synth) {
-        synth.loaded.catch(() => controls.setStatus("The piano's recordings did not load.", "bad"));
+        synth.loaded.catch(() => status.say("piano", "The piano's recordings did not load."));
         mix();
         offset.show();
     },
     onMuted(muted) {
-        if (muted || connection.open)
-            showConnected();
+        if (muted)
+            status.say("sound", MUTED);
         else
-            controls.setStatus(READY, "good");
+            status.clear("sound");
     },
     onKey: (pitch, down) => stage.piano.setPressed(pitch, down),
     onPlaying(playing) {
+        status.clear("news");
         controls.setPlaying(playing);
         stage.clear();
         screenLock.want(playing);
@@ -103,7 +100,8 @@ function mix() {
     synth.setVolume("click", click);
 }
 async function start() {
-    controls.setStatus("Starting…", "wait");
+    status.clear("sound");
+    status.say("start", "Starting…", "wait");
     const settings = {
         bpm: controls.tempo.valueAsNumber,
         beatsPerBar: controls.beatsPerBar,
@@ -112,12 +110,12 @@ async function start() {
         style: controls.style,
     };
     try {
-        await player.start(partner.wishes, settings);
-        showConnected(); // if it is not, it has said why
+        await player.start(partner.wishes, settings); // without a session: the line has said why
     }
     catch {
-        controls.setStatus(NO_SOUND, "bad");
+        status.say("sound", NO_SOUND);
     }
+    status.clear("start");
 }
 function stop() {
     // A session is one take: the next one starts cold.
@@ -143,12 +141,12 @@ const takes = new TakesList({
         stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
     },
     onKept(kept) {
-        if (kept === keepsTakes)
-            return;
-        keepsTakes = kept;
-        showConnected();
+        if (kept)
+            status.clear("storage");
+        else
+            status.say("storage", UNSAVED);
     },
-    onFailed: (text) => controls.setStatus(text, "bad"),
+    onFailed: (text) => status.say("news", text),
 });
 // What is played is never lost: not with a closed window either.
 function saveSoFar() {
@@ -161,7 +159,7 @@ addEventListener("pagehide", saveSoFar);
 const offset = new OffsetPanel(controls, ticker, () => player.sound.made?.audio, () => {
     stop();
     const awake = player.sound.awake();
-    awake.catch(() => controls.setStatus(NO_SOUND, "bad"));
+    awake.then(() => status.clear("sound"), () => status.say("sound", NO_SOUND));
     return awake;
 });
 /** While the input offset is measured, every key is a tap. */
@@ -229,7 +227,7 @@ new Painting(stage, player, connection, pace, () => {
     // A little later beats never.
     const more = partner.fixMore();
     if (more)
-        controls.setStatus(`Chords came late, so they are now fixed ${more} ahead.`, "bad");
+        status.say("news", `Chords came late, so they are now fixed ${more} ahead.`);
 });
 offerInspection(player, connection);
 void connection.begin(partner.wishes).catch(() => undefined);
