@@ -9,7 +9,6 @@ import { SOUNDS, type Sound } from "./instruments.js";
 import { remember, remembered } from "./memory.js";
 import { noteName } from "./names.js";
 
-
 type Control = HTMLInputElement | HTMLSelectElement;
 
 /** The shipped models in a few words. */
