@@ -1,6 +1,7 @@
 /**
  * How often the stage may be painted. The music comes first: while many ticks come late, ever less
- * often, in the end four times a second; when few have for a while, more often again.
+ * often, in the end four times a second; when few have for a while, more often again, and after a
+ * longer while if that was too much the last time.
  *
  * Knows only when ticks came.
  */
@@ -41,8 +42,7 @@ export class Pace {
   tick(now: number, due: number): void {
     if (now - due > LATE_MS) this.late++;
     if (now - this.windowAt < WINDOW_MS) return;
-    const many = this.late >= MANY;
-    if (many) this.slower();
+    if (this.late >= MANY) this.slower();
     else if (++this.calm >= this.patience) this.faster();
     this.windowAt = now;
     this.late = 0;

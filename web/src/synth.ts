@@ -19,7 +19,7 @@ export class Synth {
   /** What goes into the room. */
   private readonly wet: GainNode;
   private readonly reverb: ConvolverNode;
-  private dry = true;
+  private dry = false;
   /** What was scheduled and still sounds: the chord's notes, and a replay's. */
   private readonly chord = new Set<Voice>();
   private readonly replayed = new Set<Voice>();
@@ -37,7 +37,7 @@ export class Synth {
     this.reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
     this.reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
     this.wet = new GainNode(this.audio);
-    this.setDry(false);
+    this.wet.connect(this.reverb);
     const bus = (send: number): GainNode => {
       const node = new GainNode(this.audio, { gain: 0 });
       node.connect(master);

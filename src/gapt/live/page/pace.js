@@ -1,6 +1,7 @@
 /**
  * How often the stage may be painted. The music comes first: while many ticks come late, ever less
- * often, in the end four times a second; when few have for a while, more often again.
+ * often, in the end four times a second; when few have for a while, more often again, and after a
+ * longer while if that was too much the last time.
  *
  * Knows only when ticks came.
  */
@@ -38,8 +39,7 @@ export class Pace {
             this.late++;
         if (now - this.windowAt < WINDOW_MS)
             return;
-        const many = this.late >= MANY;
-        if (many)
+        if (this.late >= MANY)
             this.slower();
         else if (++this.calm >= this.patience)
             this.faster();

@@ -15,7 +15,7 @@ export class Synth {
     /** What goes into the room. */
     wet;
     reverb;
-    dry = true;
+    dry = false;
     /** What was scheduled and still sounds: the chord's notes, and a replay's. */
     chord = new Set();
     replayed = new Set();
@@ -33,7 +33,7 @@ export class Synth {
         this.reverb = new ConvolverNode(this.audio, { buffer: this.room(1.9) });
         this.reverb.connect(new GainNode(this.audio, { gain: 0.5 })).connect(master);
         this.wet = new GainNode(this.audio);
-        this.setDry(false);
+        this.wet.connect(this.reverb);
         const bus = (send) => {
             const node = new GainNode(this.audio, { gain: 0 });
             node.connect(master);
