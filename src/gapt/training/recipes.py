@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -398,8 +398,17 @@ def load_recipe(path: Path, stage: str) -> Any:
         return msgspec.convert(merged, type(base), strict=False)
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$.")
-        key = f"{where.rstrip('`')}: " if where else ""
-        raise UserError(f"recipe {path}: {key}{problem}") from None
+        key = where.rstrip("`")
+        if problem.startswith("Invalid enum value"):
+            value, names = str(merged[key]), _names(type(base), key)
+            problem = f"unknown value '{value}'. {did_you_mean(value, names)}"
+        raise UserError(f"recipe {path}: {key}{': ' if key else ''}{problem}") from None
+
+
+def _names(recipe: type, key: str) -> list[str]:
+    """Those that a recipe's key takes."""
+    kind = get_type_hints(recipe)[key]
+    return [name for k in (kind, *get_args(kind)) for name in get_args(k) if isinstance(name, str)]
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any], where: str) -> dict[str, Any]:
