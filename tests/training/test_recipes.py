@@ -70,7 +70,7 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
         ("preset: tiny\nmixture: {tunes: -1}\n", "Expected `float` >= 0"),
         ("preset: tiny\nmixture: {tunes: .inf}\n", "Expected `float` <= 1000000"),
         ("preset: tiny\nbetas: [0.9, 1]\n", "Expected `float` < 1"),
-        ("preset: tiny\nprecision: fp8\n", "precision: unknown value 'fp8'. Known: 32-true, bf16-mixed."),
+        ("preset: tiny\nprecision: fp8\n", "unknown value 'fp8'. Known: 32-true, bf16-mixed."),
         ("preset: tiny\nseed: 99999999999999999999\n", "seed: "),
         ("preset: [tiny]\n", "no preset"),
         ("stage: rl\npreset: tiny\n", "is for 'gapt train rl', not for 'policy'"),
