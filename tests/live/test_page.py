@@ -86,6 +86,7 @@ def perform(browser, jam, tmp_path_factory):
         late, frames = page.evaluate("[gapt.ledger.late, gapt.ledger.frames]")
         answers, output = answer_times(page), page.evaluate("gapt.delays.output")
         page.screenshot(path=tmp_path_factory.mktemp("screens") / "playing.png")
+        page.wait_for_timeout(600)  # the tap keeps sound in blocks of 0.4 s
         page.keyboard.press("Space")
         wait_until(page, "!gapt.playing")
         tap = page.evaluate("audioTap.read()")

@@ -117,57 +117,58 @@ def test_the_audio_clock_runs_on_between_bursts_and_is_right_soon_after_a_stall(
     assert after[1] < 0.0125
 
 
-def test_what_was_played_is_kept_where_it_was_heard_however_late_it_may_be_told(modules):
-    """A loudspeaker 0.3 s away; at 120 BPM a frame is 0.125 s, of which a quarter can be waited."""
-    first, told = modules.evaluate("""async () => {
+def in_take(modules, script):
+    """Runs it in a take at 120 BPM, heard 0.3 s late, on a clock that it sets by hand."""
+    begin = """
       const { Take } = await import("/take.js");
       let system = 5;
       performance.now = () => 1000 * system;
       const audio = { get currentTime() { return system; } };
       const synth = { audio, strike() {}, rest() {}, click() {} };
       const told = [];
-      const line = { open: true, send: ({ states }) => told.push(...states.map((s) => s.pitch)) };
-      const plan = { type: "plan", frame: -1, committed: 1, chords: [] };
-      const ready = { frame: 0, plan, settings: { model: "m", commit: 1 } };
+      const line = { open: true, send: (message) => told.push(message) };
+      const plan = (chords, committed) => ({ type: "plan", frame: -1, committed, chords });
+      const ready = { frame: 0, plan: plan([], 0), settings: { model: "m", commit: 1 } };
       const settings = { bpm: 120, beatsPerBar: 4, listen: 0, metronome: false, style: "block" };
-      const take = new Take(synth, line, ready, settings, () => 0.3);
-      system += 0.15 + 16 * 0.125 + 4 * 0.125; // frame 4 begins on the audio clock
-      system += 0.3; // and is heard, and a key is pressed with it
-      take.press(60, 1, 0);
-      system += 1;
-      take.tick();
-      delete performance.now;
-      return [take.played[0].from, told];
-    }""")
+      const take = new Take(synth, line, ready, settings, () => 0.3);"""
+    return modules.evaluate(f"async () => {{ {begin} {script} }}")
+
+
+def test_what_was_played_is_kept_where_it_was_heard_however_late_it_may_be_told(modules):
+    """A loudspeaker 0.3 s away; at 120 BPM a frame is 0.125 s, of which a quarter can be waited."""
+    first, told = in_take(
+        modules,
+        """
+          system += 0.15 + 16 * 0.125 + 4 * 0.125; // frame 4 begins on the audio clock
+          system += 0.3; // and is heard, and a key is pressed with it
+          take.press(60, 1, 0);
+          system += 1;
+          take.tick();
+          delete performance.now;
+          return [take.played[0].from, told.flatMap(({ states }) => states.map((s) => s.pitch))];
+        """,
+    )
     assert first == pytest.approx(4)
     assert told.index(60) == 6  # 0.3 s later, of which 0.03 s were waited
 
 
 def test_a_take_is_due_when_a_chord_is_to_be_played_or_a_frame_can_be_told(modules):
     """A frame is 0.125 s, and is told half a frame after it began; here 0.03125 s later still."""
-    waits, told = modules.evaluate("""async () => {
-      const { Take } = await import("/take.js");
-      let system = 5;
-      performance.now = () => 1000 * system;
-      const audio = { get currentTime() { return system; } };
-      const synth = { audio, strike() {}, rest() {}, click() {} };
-      const told = [];
-      const line = { open: true, send: ({ frame }) => told.push(frame) };
-      const chord = (frame) => ({ frame, name: "C", onset: true, notes: [48] });
-      const plan = (chords, committed) => ({ type: "plan", frame: -1, committed, chords });
-      const ready = { frame: 0, plan: plan([], 0), settings: { model: "m", commit: 1 } };
-      const settings = { bpm: 120, beatsPerBar: 4, listen: 0, metronome: false, style: "block" };
-      const take = new Take(synth, line, ready, settings, () => 0.3);
-      const waits = [take.tick()];
-      take.onPlan(plan([chord(0)], 1));
-      waits.push(take.tick());
-      system += waits.at(-1);
-      waits.push(take.tick());
-      system += waits.at(-1) + 1e-6;
-      take.tick();
-      delete performance.now;
-      return [waits, told];
-    }""")
+    waits, told = in_take(
+        modules,
+        """
+          const chord = { frame: 0, name: "C", onset: true, notes: [48] };
+          const waits = [take.tick()];
+          take.onPlan(plan([chord], 1));
+          waits.push(take.tick());
+          system += waits.at(-1);
+          waits.push(take.tick());
+          system += waits.at(-1) + 1e-6;
+          take.tick();
+          delete performance.now;
+          return [waits, told.map(({ frame }) => frame)];
+        """,
+    )
     begins = 0.15 + 16 * 0.125  # of frame 0, after the delay of the start and the count-in
     # Frame 0's chord may still come; it has, and is played 0.1 s ahead; then frame 0 can be told.
     assert waits == pytest.approx([begins, begins - 0.1, 0.1 + 0.0625 + 0.03125], abs=1e-3)
