@@ -14,7 +14,7 @@ train: .venv/dev
 	@echo 'The training libraries are there: . $(BIN)/activate, and see docs/training.md.'
 
 test: .venv/dev lint
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not realtime"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not realtime"
 # A machine that stalls for a moment fails a test that runs in real time: those have a second chance.
 	$(BIN)/pytest -m realtime || $(BIN)/pytest -m realtime --last-failed
 

@@ -71,6 +71,9 @@ const connection = new Connection({
 const player: Player = new Player(connection, () => offset.seconds, {
   onSynth(synth) {
     synth.loaded.catch(() => status.say("piano", "The piano's recordings did not load."));
+    synth.audio.addEventListener("statechange", () => {
+      if (synth.awake) status.clear("sound");
+    });
     mix();
     offset.show();
   },

@@ -67,6 +67,10 @@ const connection = new Connection({
 const player = new Player(connection, () => offset.seconds, {
     onSynth(synth) {
         synth.loaded.catch(() => status.say("piano", "The piano's recordings did not load."));
+        synth.audio.addEventListener("statechange", () => {
+            if (synth.awake)
+                status.clear("sound");
+        });
         mix();
         offset.show();
     },
