@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapt.corpora.store import Corpus
-from gapt.live.accompanist import Accompanist
+from gapt.live.accompanist import Accompanist, advance
 from gapt.live.models import load_model
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY
 
@@ -109,6 +109,24 @@ def test_wrong_melody_states_are_refused_and_change_nothing(tiny_model):
     with pytest.raises(ValueError, match="melody holds pitch 62"):
         accompanist.step(MELODY.hold(62))
     assert accompanist.frame == 1
+
+
+def test_however_much_it_is_told_at_once_it_reads_what_it_was_told(tiny_model):
+    accompanist = Accompanist.load(tiny_model, seed=0)
+    melody = random_melody(3000, 0)
+    accompanist.hear(melody[0])
+    accompanist.switch(load_model(tiny_model))
+    for state in melody[1:]:
+        accompanist.hear(state)
+    read = {True: {}, False: {}}  # by the present policy, and by the next
+    while step := accompanist.due:
+        read[accompanist.decided][step.context.frame - 1] = step.melody
+        advance([accompanist])
+    for heard in read.values():
+        (_, first), *rest = heard.items()
+        assert first == MELODY.start
+        assert rest[-1][0] == 2999
+        assert all(state == melody[frame] for frame, state in rest)
 
 
 def test_more_than_is_planned_cannot_be_committed():

@@ -31,7 +31,7 @@ from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
 
 _KEPT = 1024
-"""Frames that are remembered: more than any policy's reach and any plan."""
+"""Frames that are remembered: more than twice any policy's reach and any plan."""
 
 _IMAGINATION_TEMPERATURE = 0.5
 """Of the melody that a plan imagines. At lower temperatures it comes true more often, and plans are
@@ -197,6 +197,9 @@ class Accompanist:
         if not as_imagined:
             self._context.rewind(self.frame)
         self._context.confirm(self.frame)
+        self._context = self._in_time(self._context)
+        if self._incoming is not None:
+            self._incoming = self._in_time(self._incoming)
         self._commit()
         return self._chords[here]
 
@@ -221,9 +224,18 @@ class Accompanist:
 
         Until then the present one goes on.
         """
-        beats_missed = -(-max(0, self.frame - policy.reach) // FRAMES_PER_BEAT)
-        self._incoming = Context(policy, beats_missed * FRAMES_PER_BEAT)
+        self._incoming = self._within_reach(policy)
         self._enter()
+
+    def _in_time(self, context: Context) -> Context:
+        """The context, or one that skips what it is about to forget unread: very much was told."""
+        behind = self.frame - context.frame
+        return context if behind <= _KEPT // 2 else self._within_reach(context.policy)
+
+    def _within_reach(self, policy: OnnxPolicy) -> Context:
+        """A context that has yet to read the last beats."""
+        beats_missed = -(-max(0, self.frame - policy.reach) // FRAMES_PER_BEAT)
+        return Context(policy, beats_missed * FRAMES_PER_BEAT)
 
     @property
     def switching(self) -> bool:
