@@ -515,6 +515,7 @@ def test_nothing_is_saved_up_while_the_browser_allows_no_sound_and_the_page_says
         assert evaluate_unasked(page, started) == 0
         page.locator("h1").click()
         wait_for(page, f"{status} === 'Connected'")
+        wait_for(page, f"{started} > 0")
         assert evaluate_unasked(page, started) in (1, 4), "what is still held; four oscillators"
 
         page = context.new_page()
