@@ -1,5 +1,7 @@
 """The accompanist: causal, seeded, valid, and as cheap after an hour as at the start."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,9 +131,14 @@ def test_however_much_it_is_told_at_once_it_reads_what_it_was_told(tiny_model):
         assert all(state == melody[frame] for frame, state in rest)
 
 
-def test_more_than_is_planned_cannot_be_committed():
+def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"commit is 4, which is not in 1\.\.1"):
         Accompanist.load("mle", commit=4)
+    with pytest.raises(ValueError, match=r"lookahead is 1100, which is not in 1\.\.512"):
+        Accompanist.load("mle", lookahead=1100)
+    for temperature in (-1, math.nan):
+        with pytest.raises(ValueError, match="temperature is"):
+            Accompanist.load("mle", temperature=temperature)
 
 
 def test_who_takes_over_knows_where_the_beat_is(tiny_model, on_the_beat_model):

@@ -170,6 +170,7 @@ def test_at_another_place_in_the_song_a_take_begins_anew(tiny_model):
 
 START, STOP, CONTINUE, CLOCK = map(mido.Message, ("start", "stop", "continue", "clock"))
 NOTHING = None
+LATER = object()  # what follows comes a second and a half later
 """For a second."""
 
 
@@ -179,6 +180,7 @@ class Device:
     def __init__(self, messages):
         self.clocks = -1
         self._messages = iter(messages)
+        self._later = 0.0
 
     def get(self, timeout):
         try:
@@ -187,8 +189,11 @@ class Device:
             raise KeyboardInterrupt from None
         if message is NOTHING:
             raise Empty
+        if message is LATER:
+            self._later += 1.5
+            return self.get(timeout)
         self.clocks += message.type == "clock"
-        return time.perf_counter(), message
+        return time.perf_counter() + self._later, message
 
 
 def follow(model, messages):
@@ -230,8 +235,9 @@ def test_another_device_has_its_notes_and_clocks_heard_from_its_start_on(tiny_mo
         [STOP, *[CLOCK] * 50, CONTINUE],
         [STOP, mido.Message("songpos", pos=15), CONTINUE],  # where it is
         [NOTHING],
+        [LATER, mido.Message("control_change")],
     ],
-    ids=["stop", "the same place", "no clocks"],
+    ids=["stop", "the same place", "no clocks", "a pedal, but no clocks"],
 )
 def test_a_pause_silences_the_chord_and_then_the_take_goes_on(tiny_model, pause):
     straight = Played(tiny_model).run(6 * 32).sent

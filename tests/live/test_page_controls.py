@@ -104,6 +104,7 @@ def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
     def send(name, *data):
         page.evaluate(f"fakeMidi.send('{name}', {', '.join(map(str, data))})")
 
+    send(KEYBOARD, 0x99, 36, 90)  # a drum pad
     send(KEYBOARD, 0x90, 60, 90)
     send(KEYBOARD, 0xB0, 64, 127)
     send(KEYBOARD, 0x80, 60, 0)
@@ -543,6 +544,25 @@ def test_start_says_so_if_no_sound_comes_out_until_some_does(page):
     assert not page.evaluate("gapt.playing")
     page.evaluate("audio.state = 'running'; audio.dispatchEvent(new Event('statechange'));")
     expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_what_is_set_while_the_sound_wakes_counts(page):
+    page.evaluate("""() => {
+      const { resume } = AudioContext.prototype;
+      const woken = new Promise((wake) => (window.wake = wake));
+      AudioContext.prototype.resume = function () {
+        return woken.then(() => resume.call(this));
+      };
+      Object.defineProperty(AudioContext.prototype, "state", { get: () => "suspended" });
+    }""")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("#status")).to_have_text("Starting…")
+    page.get_by_label("Tempo", exact=True).fill("77")
+    page.get_by_role("radio", name="realchords").check(force=True)
+    page.evaluate("() => { delete AudioContext.prototype.state; wake(); }")
+    wait_until(page, "gapt.playing")
+    assert page.evaluate("gapt.recording.tempos[0].bpm") == 77
+    wait_until(page, "gapt.recording.cues.at(-1).model === 'realchords'")
 
 
 def test_left_alone_until_its_session_is_closed_it_is_ready_all_the_same(browser, model_name):

@@ -175,6 +175,30 @@ def test_a_take_is_due_when_a_chord_is_to_be_played_or_a_frame_can_be_told(modul
     assert told == [0]
 
 
+def test_what_was_played_from_the_plan_while_the_server_was_gone_stays_as_it_was(modules):
+    struck, chords, state = in_take(
+        modules,
+        """
+          const chord = (name, notes) => ({ frame: 0, name, onset: true, notes });
+          const struck = [];
+          synth.strike = (pitch) => struck.push(pitch);
+          take.onPlan(plan([chord("Am", [45, 52])], 0)); // imagined
+          line.open = false;
+          system += 0.15 + 16 * 0.125;
+          take.tick();
+          line.open = true;
+          take.onPlan(plan([chord("C", [48, 55])], 1)); // decided, but too late
+          system += 0.125;
+          take.tick();
+          delete performance.now;
+          return [struck, take.chords.map(({ name }) => name), told[0].states[0].chord];
+        """,
+    )
+    assert struck == [45, 52]
+    assert chords == ["Am"]
+    assert state == {"name": "Am", "onset": True}
+
+
 def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while(modules):
     # By how many milliseconds each tick of a second was late; and the pause after it.
     calm, one_late = [2] * 20, [30] + [2] * 19
@@ -247,13 +271,13 @@ def test_chords_come_late_too_often_if_four_of_the_last_bar_do(modules):
     def failed(*bars):
         """For each bar, in which so many chords came late."""
         script = """async (bars) => {
-          const { Timing } = await import("/timing.js");
-          const timing = new Timing();
+          const { LateWatch } = await import("/timing.js");
+          const watch = new LateWatch();
           const frames = [];
           return bars.map((late) => {
             for (let i = 0; i < 16; i++) frames.push({ late: i < late });
             const take = { beatsPerBar: 4, ledger: { frames }, position: () => frames.length };
-            return timing.failed(take);
+            return watch.failed(take);
           });
         }"""
         return modules.evaluate(script, bars)

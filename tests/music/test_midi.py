@@ -82,6 +82,17 @@ def test_what_is_written_is_read_back(tmp_path_factory, melody, chords, ticks_pe
     assert struck == [(first, lead_sheet_name(chord)) for first, _, chord in chords]
 
 
+def test_names_are_read_as_utf_8_where_they_are(tmp_path):
+    for number, (text, charset) in enumerate([("Ćma Świt", "utf-8"), ("Été", "latin-1")]):
+        # mido writes characters as Latin-1: here, bytes.
+        name = mido.MetaMessage("track_name", name=text.encode(charset).decode("latin-1"))
+        source = save(tmp_path / f"{number}.mid", mido.MidiTrack([name]), melody_track("Flute"))
+        melody = read_melody(source)
+        assert melody.title == text
+        write(tmp_path / "out.mid", melody, np.zeros(16, dtype=int))
+        assert text.encode() in (tmp_path / "out.mid").read_bytes()
+
+
 def test_the_time_of_the_file_is_kept(tmp_path):
     conductor = mido.MidiTrack(
         [
@@ -100,7 +111,7 @@ def test_the_time_of_the_file_is_kept(tmp_path):
     assert melody.beats == 4
     assert melody.bars == 2  # one of 6/8, then one of 4/4 that is cut short
     write(tmp_path / "out.mid", melody, SILENT)
-    first = mido.MidiFile(tmp_path / "out.mid").tracks[0]
+    first = mido.MidiFile(tmp_path / "out.mid", charset="utf-8").tracks[0]
     assert list(first)[:-1] == list(conductor)
     assert read_melody(tmp_path / "out.mid").meta == melody.meta
 

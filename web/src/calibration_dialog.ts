@@ -5,12 +5,16 @@ import type { Ticker } from "./clock.js";
 import { element } from "./dom.js";
 import type { Synth } from "./synth.js";
 
+/** Whoever still taps a key has not read what was measured. */
+const READ_MS = 1000;
+
 export class CalibrationDialog {
   private readonly dialog = element<HTMLDialogElement>("calibration");
   private readonly says = element("calibration-says");
   private readonly close = element<HTMLButtonElement>("calibration-close");
   private readonly field = element<HTMLButtonElement>("tap-field");
   private calibration: Calibration | null = null;
+  private measuredAt = -Infinity;
   private readonly tick = (): number => this.calibration?.tick() ?? Infinity;
 
   /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
@@ -18,7 +22,10 @@ export class CalibrationDialog {
     private readonly ticker: Ticker,
     private readonly onMeasured: (offset: number) => string,
   ) {
-    this.close.addEventListener("click", () => this.dialog.close());
+    this.close.addEventListener("click", ({ detail }) => {
+      const pointed = detail > 0;
+      if (pointed || performance.now() - this.measuredAt > READ_MS) this.dialog.close();
+    });
     this.dialog.addEventListener("close", () => this.end());
     this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
     this.dialog.addEventListener("keydown", (event) => {
@@ -50,6 +57,7 @@ export class CalibrationDialog {
     if (offset === null) return;
     this.end();
     this.says.textContent = this.onMeasured(offset);
+    this.measuredAt = performance.now();
     this.close.textContent = "Done";
     this.close.focus();
   }

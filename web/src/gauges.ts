@@ -1,7 +1,7 @@
 /**
  * Two numbers about the last bars: how well the chords fit the melody, and how varied they are.
- * The first is `harmony` of `gapt.evaluation.measures`, the second the exponential of its
- * `chord_entropy`. Pure.
+ * The first is `harmony` of `gapt.evaluation.measures`, but of the chords as they are voiced, which
+ * may leave out a fifth; the second the exponential of its `chord_entropy`. Pure.
  */
 
 import type { FrameRecord } from "./ledger.js";

@@ -117,6 +117,7 @@ export function listenToPiano(piano: HTMLElement, notes: NoteListener): void {
   });
 }
 
+const DRUMS = 9; // the channel, from 0
 const SUSTAIN = 64;
 const ALL_SOUND_OFF = 120;
 const ALL_NOTES_OFF = 123;
@@ -132,6 +133,7 @@ class MidiPort {
   message(event: MIDIMessageEvent): void {
     const [status = 0, data = 0, value = 0] = event.data ?? [];
     const kind = status & 0xf0;
+    if ((status & 0x0f) === DRUMS && kind < 0xb0) return; // pads, which play no pitches
     if (kind === 0x90 && value > 0) this.down(data, value / 127, event.timeStamp);
     else if (kind === 0x80 || kind === 0x90) this.up(data, event.timeStamp);
     else if (kind === 0xb0 && data === SUSTAIN) this.setPedal(value >= 64, event.timeStamp);

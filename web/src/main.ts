@@ -18,7 +18,9 @@ import { ScreenLock } from "./screen_lock.js";
 import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
+import type { TakeSettings } from "./take.js";
 import { TakesList } from "./takes_list.js";
+import { LateWatch } from "./timing.js";
 
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then try again.";
@@ -29,6 +31,7 @@ const status = new Status(element("status"));
 const controls = new Controls();
 const stage = new Stage();
 const pace = new Pace();
+const lateWatch = new LateWatch();
 const ticker = new Ticker((now, due) => {
   pace.tick(now, due);
   player.sound.made?.setDry(pace.strained);
@@ -88,7 +91,10 @@ const player: Player = new Player(connection, () => offset.seconds, {
     stage.clear();
     screenLock.want(playing);
     if (playing) ticker.start(tick);
-    else ticker.stop(tick);
+    else {
+      ticker.stop(tick);
+      player.sound.made?.setDry(false);
+    }
   },
   onTakeEnded: (take) => void takes.finish(take.recording()),
 });
@@ -106,15 +112,17 @@ function mix(): void {
 async function start(): Promise<void> {
   status.clear("sound");
   status.say("start", "Starting…", "wait");
-  const settings = {
+  const { wishes } = partner;
+  const settings = (): TakeSettings => ({
     bpm: controls.tempo.valueAsNumber,
     beatsPerBar: controls.beatsPerBar,
-    listen: partner.wishes.listen ?? 0,
+    listen: wishes.listen ?? 0,
     metronome: controls.metronome.checked,
     style: controls.style,
-  };
+  });
   try {
-    await player.start(partner.wishes, settings); // without a session: the line has said why
+    const began = await player.start(wishes, settings); // without a session: the line has said why
+    if (began) connection.send({ type: "set", ...partner.settings }); // perhaps changed meanwhile
   } catch {
     status.say("sound", NO_SOUND);
   }
@@ -228,14 +236,16 @@ new MidiBox(hands);
 // --- the two clocks that drive it ----------------------------------------------------------------
 
 function tick(): number {
-  return player.tick();
+  const due = player.tick();
+  if (player.take && lateWatch.failed(player.take)) {
+    // A little later beats never.
+    const more = partner.fixMore();
+    if (more) status.say("news", `Chords came late, so they are now fixed ${more} ahead.`);
+  }
+  return due;
 }
 
-new Painting(stage, player, connection, pace, () => {
-  // A little later beats never.
-  const more = partner.fixMore();
-  if (more) status.say("news", `Chords came late, so they are now fixed ${more} ahead.`);
-});
+new Painting(stage, player, connection, pace);
 
 offerInspection(player, connection);
 void connection.begin(partner.wishes).catch(() => undefined);

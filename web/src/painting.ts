@@ -17,13 +17,11 @@ export class Painting {
   private readonly timing = new Timing();
   private lastReadingAt = -Infinity;
 
-  /** @param onLate is told when chords come late again and again */
   constructor(
     private readonly stage: Stage,
     private readonly player: Player,
     private readonly connection: Connection,
     private readonly pace: Pace,
-    private readonly onLate: () => void,
   ) {
     this.ask();
   }
@@ -48,6 +46,5 @@ export class Painting {
     const told = take.ledger.frames.filter(({ melody }) => melody !== null);
     this.stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
     this.timing.show(take, this.connection.latency);
-    if (this.timing.failed(take)) this.onLate();
   }
 }

@@ -64,8 +64,12 @@ export class Player implements NoteListener {
     return this.playing?.position() ?? this.stoppedAt;
   }
 
-  /** Begins a take; false if there is no session for it. Rejects if the browser lets no sound out. */
-  async start(wishes: Wishes, settings: TakeSettings): Promise<boolean> {
+  /**
+   * Begins a take; false if there is no session for it. Rejects if the browser lets no sound out.
+   *
+   * @param settings asked for when it begins
+   */
+  async start(wishes: Wishes, settings: () => TakeSettings): Promise<boolean> {
     this.starting = true;
     const asked = ++this.asked;
     try {
@@ -76,7 +80,7 @@ export class Player implements NoteListener {
       if (!ready) return false;
       const synth = await awake;
       if (asked !== this.asked) return false;
-      this.take = new Take(synth, this.connection, ready, settings, this.latency);
+      this.take = new Take(synth, this.connection, ready, settings(), this.latency);
     } finally {
       this.starting = false;
       this.rest();

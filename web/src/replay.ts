@@ -80,7 +80,7 @@ export class Replay implements Performance {
     const coming: Chord[] = [];
     let index = chordIndexAt(chords, frame);
     for (let f = frame; f < Math.min(frames, frame + SHOWN_AHEAD); f++) {
-      if (chords[index + 1]?.frame === f) index++;
+      while ((chords[index + 1]?.frame ?? Infinity) <= f) index++;
       const chord = chords[index];
       if (chord) coming.push({ ...chord, frame: f, onset: chord.frame === f });
     }

@@ -261,7 +261,8 @@ export class Take implements Performance {
   private strikeLateChord(now: number): void {
     const { last } = this.ledger;
     const chord = last && this.plan.final(last.frame);
-    if (!chord || last.decided !== null || last.frame < this.melody.frame) return;
+    // What was played from the plan without the server stays as it was: the server is told of it.
+    if (!chord || !last.late || last.decided !== null || last.frame < this.melody.frame) return;
     const { name, notes } = chord;
     const before = this.ledger.at(last.frame - 1)?.name ?? null;
     const changes = chord.onset || name !== last.name;

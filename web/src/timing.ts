@@ -9,8 +9,6 @@ const TOO_OFTEN = 4;
 
 export class Timing {
   private readonly line = element("timing");
-  private take: Take | null = null;
-  private bar = 0;
 
   /** @param link milliseconds to the server and back, if known */
   show({ ledger }: Take, link: number | null): void {
@@ -23,6 +21,11 @@ export class Timing {
     this.line.textContent = parts.join(" · ");
     this.line.classList.toggle("late", late > 0);
   }
+}
+
+export class LateWatch {
+  private take: Take | null = null;
+  private bar = 0;
 
   /** Once a bar: whether chords came late again and again in the last one. */
   failed(take: Take): boolean {

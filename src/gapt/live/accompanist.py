@@ -32,6 +32,7 @@ from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Vo
 
 _KEPT = 1024
 """Frames that are remembered: more than twice any policy's reach and any plan."""
+_MAX_LOOKAHEAD = _KEPT // 2
 
 _IMAGINATION_TEMPERATURE = 0.5
 """Of the melody that a plan imagines. At lower temperatures it comes true more often, and plans are
@@ -73,7 +74,7 @@ class Accompanist:
         committed: chords of frames before this one are final.
         late: how many frames were heard before their chord was decided; the chord before was held.
         temperature: of the sampling; 0 plays the likeliest chord.
-        lookahead: frames, from `frame` on, that are planned.
+        lookahead: frames, from `frame` on, that are planned; at most 512.
         commit: how many of them are final: 1 to `lookahead`.
         listen: chords are silent before this frame, and one is struck in it.
 
@@ -91,8 +92,12 @@ class Accompanist:
         commit: int = 1,
         listen: int = 0,
     ) -> None:
+        if not 1 <= lookahead <= _MAX_LOOKAHEAD:
+            raise ValueError(f"lookahead is {lookahead}, which is not in 1..{_MAX_LOOKAHEAD}")
         if not 1 <= commit <= lookahead:
             raise ValueError(f"commit is {commit}, which is not in 1..{lookahead} (lookahead)")
+        if not temperature >= 0:
+            raise ValueError(f"temperature is {temperature}, which is not 0 or more")
         self.temperature = temperature
         self.lookahead = lookahead
         self.commit = commit

@@ -29,6 +29,8 @@ from gapt.music.voicing import voice
 CLOCKS_PER_BEAT = 24
 _CLOCKS = CLOCKS_PER_BEAT // FRAMES_PER_BEAT
 _VELOCITY = 80
+_AWAY = 1.0
+"""Seconds without a clock after which the other device has stopped."""
 
 Send = Callable[[mido.Message], None]
 Event = tuple[float, mido.Message]
@@ -217,6 +219,8 @@ class _Clocks:
         running = False
         while True:
             at, message = _wait(events, self._duet.stop)  # a device that says no more has stopped
+            if message.type != "clock" and at - self._last > _AWAY:  # it only plays on
+                self._duet.stop()
             match message.type:
                 case "clock":
                     if running:
@@ -273,9 +277,9 @@ def _is_press(message: mido.Message) -> bool:
 
 
 def _wait(events: SimpleQueue[Event], nothing: Callable[[], None] = lambda: None) -> Event:
-    """The next event; `nothing` is called for every second without one."""
+    """The next event; `nothing` is called whenever none has come for `_AWAY` seconds."""
     while True:  # with a timeout, because a wait without can not be interrupted on Windows
         try:
-            return events.get(timeout=1.0)
+            return events.get(timeout=_AWAY)
         except Empty:
             nothing()

@@ -10,6 +10,7 @@ import io
 import math
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -191,6 +192,8 @@ def _channels(track: mido.MidiTrack) -> list[_Part]:
 def _name(track: mido.MidiTrack) -> str:
     """The track's name, safe to print."""
     name = next((message.name for message in track if message.type == "track_name"), "")
+    with suppress(UnicodeError):  # mido reads Latin-1; most programs of today write UTF-8
+        name = name.encode("latin-1").decode("utf-8")
     return "".join(c for c in name if c.isprintable()).strip()[:60]
 
 
@@ -322,6 +325,7 @@ def write(path: Path, melody: MelodyFile, chords: np.ndarray) -> None:
     sung: list[_Span] = [(note.onset, note.offset, (note.pitch,)) for note in melody.notes]
     file = mido.MidiFile(
         type=1,
+        charset="utf-8",
         ticks_per_beat=resolution,
         tracks=[
             _track(melody.title, [*melody.meta, *markers], resolution),

@@ -1,6 +1,8 @@
 /** The dialog in which the input offset is tapped. Owns its elements. */
 import { Calibration, TAPS } from "./calibration.js";
 import { element } from "./dom.js";
+/** Whoever still taps a key has not read what was measured. */
+const READ_MS = 1000;
 export class CalibrationDialog {
     ticker;
     onMeasured;
@@ -9,12 +11,17 @@ export class CalibrationDialog {
     close = element("calibration-close");
     field = element("tap-field");
     calibration = null;
+    measuredAt = -Infinity;
     tick = () => this.calibration?.tick() ?? Infinity;
     /** @param onMeasured is told the offset in seconds, and says in words what follows from it */
     constructor(ticker, onMeasured) {
         this.ticker = ticker;
         this.onMeasured = onMeasured;
-        this.close.addEventListener("click", () => this.dialog.close());
+        this.close.addEventListener("click", ({ detail }) => {
+            const pointed = detail > 0;
+            if (pointed || performance.now() - this.measuredAt > READ_MS)
+                this.dialog.close();
+        });
         this.dialog.addEventListener("close", () => this.end());
         this.field.addEventListener("pointerdown", (event) => this.tap(event.timeStamp));
         this.dialog.addEventListener("keydown", (event) => {
@@ -46,6 +53,7 @@ export class CalibrationDialog {
             return;
         this.end();
         this.says.textContent = this.onMeasured(offset);
+        this.measuredAt = performance.now();
         this.close.textContent = "Done";
         this.close.focus();
     }

@@ -18,6 +18,7 @@ import { giveKeysBackAfterPointing, listenForShortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
 import { TakesList } from "./takes_list.js";
+import { LateWatch } from "./timing.js";
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then try again.";
 const MUTED = "Click the page or press a key to turn the sound on.";
@@ -26,6 +27,7 @@ const status = new Status(element("status"));
 const controls = new Controls();
 const stage = new Stage();
 const pace = new Pace();
+const lateWatch = new LateWatch();
 const ticker = new Ticker((now, due) => {
     pace.tick(now, due);
     player.sound.made?.setDry(pace.strained);
@@ -88,8 +90,10 @@ const player = new Player(connection, () => offset.seconds, {
         screenLock.want(playing);
         if (playing)
             ticker.start(tick);
-        else
+        else {
             ticker.stop(tick);
+            player.sound.made?.setDry(false);
+        }
     },
     onTakeEnded: (take) => void takes.finish(take.recording()),
 });
@@ -106,15 +110,18 @@ function mix() {
 async function start() {
     status.clear("sound");
     status.say("start", "Starting…", "wait");
-    const settings = {
+    const { wishes } = partner;
+    const settings = () => ({
         bpm: controls.tempo.valueAsNumber,
         beatsPerBar: controls.beatsPerBar,
-        listen: partner.wishes.listen ?? 0,
+        listen: wishes.listen ?? 0,
         metronome: controls.metronome.checked,
         style: controls.style,
-    };
+    });
     try {
-        await player.start(partner.wishes, settings); // without a session: the line has said why
+        const began = await player.start(wishes, settings); // without a session: the line has said why
+        if (began)
+            connection.send({ type: "set", ...partner.settings }); // perhaps changed meanwhile
     }
     catch {
         status.say("sound", NO_SOUND);
@@ -225,13 +232,15 @@ for (const control of [
 new MidiBox(hands);
 // --- the two clocks that drive it ----------------------------------------------------------------
 function tick() {
-    return player.tick();
+    const due = player.tick();
+    if (player.take && lateWatch.failed(player.take)) {
+        // A little later beats never.
+        const more = partner.fixMore();
+        if (more)
+            status.say("news", `Chords came late, so they are now fixed ${more} ahead.`);
+    }
+    return due;
 }
-new Painting(stage, player, connection, pace, () => {
-    // A little later beats never.
-    const more = partner.fixMore();
-    if (more)
-        status.say("news", `Chords came late, so they are now fixed ${more} ahead.`);
-});
+new Painting(stage, player, connection, pace);
 offerInspection(player, connection);
 void connection.begin(partner.wishes).catch(() => undefined);

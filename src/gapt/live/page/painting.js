@@ -10,16 +10,13 @@ export class Painting {
     player;
     connection;
     pace;
-    onLate;
     timing = new Timing();
     lastReadingAt = -Infinity;
-    /** @param onLate is told when chords come late again and again */
-    constructor(stage, player, connection, pace, onLate) {
+    constructor(stage, player, connection, pace) {
         this.stage = stage;
         this.player = player;
         this.connection = connection;
         this.pace = pace;
-        this.onLate = onLate;
         this.ask();
     }
     ask() {
@@ -43,7 +40,5 @@ export class Painting {
         const told = take.ledger.frames.filter(({ melody }) => melody !== null);
         this.stage.showGauges(gauges(told, framesPerBar(take.beatsPerBar)));
         this.timing.show(take, this.connection.latency);
-        if (this.timing.failed(take))
-            this.onLate();
     }
 }

@@ -41,7 +41,11 @@ export class Player {
     position() {
         return this.playing?.position() ?? this.stoppedAt;
     }
-    /** Begins a take; false if there is no session for it. Rejects if the browser lets no sound out. */
+    /**
+     * Begins a take; false if there is no session for it. Rejects if the browser lets no sound out.
+     *
+     * @param settings asked for when it begins
+     */
     async start(wishes, settings) {
         this.starting = true;
         const asked = ++this.asked;
@@ -55,7 +59,7 @@ export class Player {
             const synth = await awake;
             if (asked !== this.asked)
                 return false;
-            this.take = new Take(synth, this.connection, ready, settings, this.latency);
+            this.take = new Take(synth, this.connection, ready, settings(), this.latency);
         }
         finally {
             this.starting = false;

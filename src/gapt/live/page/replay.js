@@ -60,7 +60,7 @@ export class Replay {
         const coming = [];
         let index = chordIndexAt(chords, frame);
         for (let f = frame; f < Math.min(frames, frame + SHOWN_AHEAD); f++) {
-            if (chords[index + 1]?.frame === f)
+            while ((chords[index + 1]?.frame ?? Infinity) <= f)
                 index++;
             const chord = chords[index];
             if (chord)

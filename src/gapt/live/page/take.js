@@ -213,7 +213,8 @@ export class Take {
     strikeLateChord(now) {
         const { last } = this.ledger;
         const chord = last && this.plan.final(last.frame);
-        if (!chord || last.decided !== null || last.frame < this.melody.frame)
+        // What was played from the plan without the server stays as it was: the server is told of it.
+        if (!chord || !last.late || last.decided !== null || last.frame < this.melody.frame)
             return;
         const { name, notes } = chord;
         const before = this.ledger.at(last.frame - 1)?.name ?? null;

@@ -5,8 +5,6 @@ import { framesPerBar } from "./performance.js";
 const TOO_OFTEN = 4;
 export class Timing {
     line = element("timing");
-    take = null;
-    bar = 0;
     /** @param link milliseconds to the server and back, if known */
     show({ ledger }, link) {
         const { late, alone, margin } = ledger;
@@ -21,6 +19,10 @@ export class Timing {
         this.line.textContent = parts.join(" · ");
         this.line.classList.toggle("late", late > 0);
     }
+}
+export class LateWatch {
+    take = null;
+    bar = 0;
     /** Once a bar: whether chords came late again and again in the last one. */
     failed(take) {
         const length = framesPerBar(take.beatsPerBar);
