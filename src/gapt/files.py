@@ -35,6 +35,18 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder to write to, and those above it, unless it is there.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror or error}") from None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` by a value as JSON, which has no NaN.
 

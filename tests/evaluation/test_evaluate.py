@@ -162,11 +162,27 @@ def test_given_chords_are_played_before_the_policy_goes_on(policy):
         ({"scenarios": ["long"]}, "has the 512 frames"),
         ({"systems": {"anchor": [Path("mle")]}}, "no system can be named 'anchor'"),
         ({"systems": {"late": [Path("mle")]}}, "no system can be named 'late'"),
+        ({"melodist": Path("mle")}, "--melodist is for duets"),
     ],
 )
 def test_what_cannot_be_played_is_named(options, tunes, tmp_path, changed, message):
     with pytest.raises(UserError, match=message):
         evaluate(corpus=Corpus.load(tunes), out=tmp_path, **(options | changed))
+
+
+def test_what_would_fail_in_the_end_fails_before_anyone_plays(
+    options, tunes, tmp_path, monkeypatch
+):
+    def never(*_arguments):
+        raise AssertionError("somebody plays")
+
+    monkeypatch.setattr("gapt.evaluation.evaluate.simulate", never)
+    corpus, file = Corpus.load(tunes), tmp_path / "file"
+    with pytest.raises(UserError, match="has the 512 frames"):
+        evaluate(corpus=corpus, out=tmp_path, **(options | {"scenarios": ["cold", "long"]}))
+    file.touch()
+    with pytest.raises(UserError, match=r"cannot write to .*file"):
+        evaluate(corpus=corpus, out=file / "out", **options)
 
 
 def test_networks_that_are_not_there_are_named(options, tunes, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from gapt.evaluation import plots
 from gapt.evaluation.measures import Play
 from gapt.evaluation.rolls import piano_rolls
+from gapt.music.frames import CHORDS, MELODY
 
 
 def test_the_pareto_front_by_hand():
@@ -34,6 +35,18 @@ def test_who_plays_live_is_on_the_front_also_without_an_anchor():
     axes = plots.plane(rows, plots.styles(list(rows))).axes[0]
     (front,) = (line for line in axes.lines if line.get_linestyle() == "--")
     assert {(0.3, 5.0), (0.6, 4.0)} < set(map(tuple, front.get_xydata()))
+
+
+def test_in_a_duet_all_melodies_are_in_sight():
+    chords = np.full((1, 32), CHORDS.on(0))
+    plays = {
+        name: Play(np.full_like(chords, MELODY.on(pitch)), chords, np.ones_like(chords, dtype=bool))
+        for name, pitch in {"ground-truth": 84, "gapt": 55}.items()
+    }
+    for panel in piano_rolls(plays, plots.styles(list(plays))).axes:
+        low, high = panel.get_ylim()
+        assert low < 55
+        assert high > 84
 
 
 @pytest.mark.parametrize("songs", [1, 3])

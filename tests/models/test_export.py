@@ -227,6 +227,8 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
     save(tmp_path / "old.safetensors", Header(model="policy", config=CONFIG), old)
     with pytest.raises(UserError, match=r"old\.safetensors does not fit this version of gapt"):
         export([tmp_path / "old.safetensors"], tmp_path / "calm.safetensors", calm=[1])
+    with pytest.raises(UserError, match=r"old\.safetensors is of another version .* tensor 'calm'"):
+        export([run, tmp_path / "old.safetensors"], tmp_path / "mean.safetensors")
     for calm in ([1, 2], [math.nan], [1, 2, 3, 1e4]):
         with pytest.raises(UserError, match="--calm takes one number, or one for each"):
             export([run], tmp_path / "calm.safetensors", calm=calm)

@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from gapt.cli import app
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.anchor import Anchor, AnchorConfig
-from gapt.models.checkpoint import load, load_anchor
+from gapt.models.checkpoint import load, load_anchor, save
 from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
 from gapt.training.batches import spread
 from gapt.training.pretrain import (
@@ -180,6 +181,15 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
     (tmp_path / "best.safetensors").write_bytes((unbroken / "best.safetensors").read_bytes())
     with pytest.raises(UserError, match="holds weights, but no run"):
         train_policy(RECIPE, corpus, tmp_path, resume=True)
+
+
+def test_a_run_of_another_version_is_not_gone_on_with(unbroken, tunes, tmp_path):
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    header, tensors = load(run / "last.safetensors")
+    del tensors["calm"]
+    save(run / "last.safetensors", header, tensors)
+    with pytest.raises(UserError, match="is of another version of gapt: no tensor 'calm'"):
+        train_policy(RECIPE, Corpus.load(tunes), run, resume=True)
 
 
 def test_a_run_goes_on_in_the_precision_that_it_began_in(tmp_path):

@@ -67,6 +67,7 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
         ("preset: tiny\nsteps: many\n", "steps: Expected `int`, got `str`"),
         ("preset: tiny\nsteps: -5\n", "steps: Expected `int` >= 1"),
         ("preset: tiny\ntransformer: {heads: 3}\n", "dim 32 does not split into 3 even heads"),
+        ("preset: tiny\ntransformer: {causal: false}\n", "which of its parts are causal"),
         ("preset: tiny\nmixture: {tunes: -1}\n", "Expected `float` >= 0"),
         ("preset: tiny\nmixture: {tunes: .inf}\n", "Expected `float` <= 1000000"),
         ("preset: tiny\nbetas: [0.9, 1]\n", "Expected `float` < 1"),

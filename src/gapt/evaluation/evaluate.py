@@ -30,6 +30,7 @@ from gapt.evaluation.scenarios import (
     Scenario,
     a_beat_late,
 )
+from gapt.files import make_folder
 from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.judges import ContrastiveJudge
@@ -83,21 +84,30 @@ def evaluate(
 
     Raises:
         UserError: a network cannot be loaded, a split has no songs that a scenario can use, or
-            there is a duet without a melodist; or a name is taken.
+            there is a duet without a melodist or a melodist without one; a name is taken; or `out`
+            cannot be written.
     """
-    if melodist is None and any(SCENARIOS[scenario].duet for scenario in scenarios):
+    duets = any(SCENARIOS[scenario].duet for scenario in scenarios)
+    if duets and melodist is None:
         raise UserError("a duet needs a melodist; --melodist takes a policy, e.g. --melodist mle")
+    if melodist and not duets:
+        raise UserError("--melodist is for duets; name the scenario, too: --scenario duet")
     for name in systems:
         if name in (ANCHOR, GROUND_TRUTH, LATE):
             raise UserError(f"no system can be named '{name}': that row is always there")
+    # What would fail in the end, after an hour perhaps, fails now.
+    wholes = {
+        (split, scenario): SCENARIOS[scenario].play(corpus.split(split), songs)
+        for split, scenario in product(splits, scenarios)
+    }
+    make_folder(out)
     partner = load_policy(melodist) if melodist else None
     players: dict[str, list[Player]] = {ANCHOR: [_load_anchor(anchor)]}
     players |= {name: [load_policy(path) for path in runs] for name, runs in systems.items()}
     judge_name, judge = diversity_judge(judges)
     chapters = []
-    for split, scenario in product(splits, scenarios):
+    for (split, scenario), whole in wholes.items():
         scene = SCENARIOS[scenario]
-        whole = scene.play(corpus.split(split), songs)
         plays = {GROUND_TRUTH: [scene.measured(whole)]}
         for name, runs in players.items():
             if scene.duet and name == ANCHOR:

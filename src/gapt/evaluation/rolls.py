@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -25,7 +24,7 @@ def piano_rolls(plays: Mapping[str, Play], styles: Mapping[str, Style]) -> Figur
     a band is in the chord.
 
     Args:
-        plays: by system, all to the same melodies.
+        plays: by system, all to the same melodies; in a duet each has its own.
         styles: by system.
     """
     first, *_ = plays.values()
@@ -33,19 +32,25 @@ def piano_rolls(plays: Mapping[str, Play], styles: Mapping[str, Style]) -> Figur
     song = int(sounding.sum(1).argmax())
     figure = Figure(figsize=(13, 1.7 * len(plays) + 0.4), layout="constrained")
     panels = figure.subplots(len(plays), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, (name, play) in zip(panels, plays.items(), strict=True):
-        _draw(axes, play.melody[song, :_FRAMES], play.chords[song, :_FRAMES], styles[name].colour)
+    shown = {
+        name: Play(*(states[song, :_FRAMES] for states in play)) for name, play in plays.items()
+    }
+    pitches = [pitch for play in shown.values() for *_, pitch in MELODY.to_spans(play.melody)] or [
+        60
+    ]
+    reach = range(min(pitches) - 3, max(pitches) + 4)
+    for axes, (name, play) in zip(panels, shown.items(), strict=True):
+        _draw(axes, play, reach, styles[name].colour)
         axes.set_title(name, color=styles[name].colour, loc="left", fontsize=10, pad=12)
     panels[-1].set_xlabel("bar")
     return figure
 
 
-def _draw(axes: Axes, melody: np.ndarray, chords: np.ndarray, colour: str) -> None:
-    notes = MELODY.to_spans(melody)
-    pitches = [pitch for _, _, pitch in notes] or [60]
-    low, high = min(pitches) - 3, max(pitches) + 3
-    for onset, end, chord in CHORDS.to_spans(chords):
-        for pitch in range(low, high + 1):
+def _draw(axes: Axes, play: Play, reach: range, colour: str) -> None:
+    """One song, states [T]; `reach`: the pitches that there is room for."""
+    low, high = reach[0], reach[-1]
+    for onset, end, chord in CHORDS.to_spans(play.chords):
+        for pitch in reach:
             if CHORD_TONES[chord, pitch % 12]:
                 band = Rectangle(
                     (onset, pitch - 0.5), end - onset, 1, color=colour, alpha=0.22, lw=0
@@ -56,15 +61,14 @@ def _draw(axes: Axes, melody: np.ndarray, chords: np.ndarray, colour: str) -> No
             lead_sheet_name(chord), (onset, high + 0.5), (1, 1), textcoords="offset points",
             fontsize=8, color=colour, annotation_clip=False,
         )  # fmt: skip
-    for onset, end, pitch in notes:
+    for onset, end, pitch in MELODY.to_spans(play.melody):
         axes.add_patch(
             Rectangle((onset + 0.1, pitch - 0.4), end - onset - 0.2, 0.8, color="black", lw=0)
         )
-    axes.set_xlim(0, len(melody))
+    frames = len(play.melody)
+    axes.set_xlim(0, frames)
     axes.set_ylim(low - 0.5, high + 0.5)
-    axes.set_xticks(
-        range(0, len(melody), _BAR), [str(1 + t // _BAR) for t in range(0, len(melody), _BAR)]
-    )
-    axes.set_yticks([p for p in range(low, high + 1) if p % 12 == 0])
-    axes.set_yticklabels([f"C{p // 12 - 1}" for p in range(low, high + 1) if p % 12 == 0])
+    axes.set_xticks(range(0, frames, _BAR), [str(1 + t // _BAR) for t in range(0, frames, _BAR)])
+    octaves = [pitch for pitch in reach if pitch % 12 == 0]
+    axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     axes.spines[["top", "right"]].set_visible(False)

@@ -179,16 +179,21 @@ def _mean(sources: Sequence[Path]) -> tuple[Header, dict[str, Tensor]]:
     """What the first of some networks says of itself, and the mean of all their weights."""
     loaded = [load(checkpoint_path(source)) for source in sources]
     first = loaded[0][0]
-    for source, (header, _) in zip(sources, loaded, strict=True):
+    weights = {k: v for k, v in loaded[0][1].items() if not k.startswith(OPTIMIZER)}
+    for source, (header, tensors) in zip(sources, loaded, strict=True):
         if (header.model, header.config) != (first.model, first.config):
             raise UserError(
                 f"{source} holds a {header.model} of {header.config}, but {sources[0]} a "
                 f"{first.model} of {first.config}; there is no mean of the two"
             )
+        if absent := weights.keys() - tensors.keys():
+            raise UserError(
+                f"{source} is of another version of gapt than {sources[0]}: "
+                f"it has no tensor '{min(absent)}'"
+            )
     return first, {
-        name: torch.stack([weights[name].float() for _, weights in loaded]).mean(0).to(tensor.dtype)
-        for name, tensor in loaded[0][1].items()
-        if not name.startswith(OPTIMIZER)
+        name: torch.stack([tensors[name].float() for _, tensors in loaded]).mean(0).to(weight.dtype)
+        for name, weight in weights.items()
     }
 
 

@@ -159,10 +159,12 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(batch, frames, 3, self.heads, dim // self.heads)
         qkv = qkv.permute(2, 0, 3, 1, 4)  # [3, B, heads, T, D]
         (q, k), v = rotate(qkv[:2], rotation), qkv[2]
-        if x.device.type == "cpu":  # where the backward pass of half precision is twice as slow
-            q, k, v = q.float(), k.float(), v.float()
         # No dropout on the weights: with it, CPUs have no fused kernel. The residual has some.
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        if x.device.type == "cpu":  # where half precision is several times slower, mostly backward
+            with torch.autocast("cpu", enabled=False):
+                y = F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(y.transpose(1, 2).reshape(batch, frames, dim))
 
     def step(self, x: Tensor, rotation: Tensor, layer: int, attend: Attend) -> Tensor:

@@ -68,6 +68,10 @@ class SupervisedRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=
 
     transformer: TransformerConfig
 
+    def __post_init__(self) -> None:
+        if not self.transformer.causal:
+            raise ValueError("a network knows itself which of its parts are causal; leave it out")
+
 
 class LikelihoodRecipe(SupervisedRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The policy's maximum likelihood (Wu et al., arXiv 2511.17879, appendix).

@@ -175,15 +175,21 @@ class Run:
             Its step; 0 without one.
 
         Raises:
-            UserError: the checkpoint is of another model or vocabulary.
+            UserError: the checkpoint is of another model, vocabulary or version.
         """
         if not self.last.exists():
             return 0
         found, tensors = load(self.last, header.model)
         if found.config != header.config:
             raise UserError(f"{self.last} is of {found.config}, but this run of {header.config}")
-        state = {name: tensors[name] for name in model.state_dict()}
-        model.load_state_dict(state)
+        try:
+            model.load_state_dict({name: tensors[name] for name in model.state_dict()})
+        except KeyError as error:
+            raise UserError(
+                f"{self.last} is of another version of gapt: no tensor {error}"
+            ) from None
+        except RuntimeError as error:
+            raise UserError(f"{self.last} does not fit what this run trains ({error})") from None
         _unflatten(optimizer, tensors)
         if self._writes:
             self._forget_after(found.step)
