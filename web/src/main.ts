@@ -112,7 +112,7 @@ function mix(): void {
 async function start(): Promise<void> {
   status.clear("sound");
   status.say("start", "Starting…", "wait");
-  const { wishes } = partner;
+  const { wishes, settings: asked } = partner;
   const settings = (): TakeSettings => ({
     bpm: controls.tempo.valueAsNumber,
     beatsPerBar: controls.beatsPerBar,
@@ -121,8 +121,8 @@ async function start(): Promise<void> {
     style: controls.style,
   });
   try {
-    const began = await player.start(wishes, settings); // without a session: the line has said why
-    if (began) connection.send({ type: "set", ...partner.settings }); // perhaps changed meanwhile
+    await player.start(wishes, settings); // without a session: the line has said why
+    partner.tellChangesSince(asked);
   } catch {
     status.say("sound", NO_SOUND);
   }

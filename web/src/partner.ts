@@ -40,6 +40,12 @@ export class Partner {
     return settings;
   }
 
+  /** Sound may take seconds to wake after a session was asked for. */
+  tellChangesSince(asked: Omit<SetMessage, "type">): void {
+    const { settings } = this;
+    if (JSON.stringify(settings) !== JSON.stringify(asked)) this.onChange(settings);
+  }
+
   /** Who may be chosen, and what the server has chosen where the user has not. */
   show({ models, settings }: ReadyMessage): void {
     this.controls.setModels(models, this.model ?? settings.model, (model) => {

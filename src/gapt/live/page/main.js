@@ -110,7 +110,7 @@ function mix() {
 async function start() {
     status.clear("sound");
     status.say("start", "Starting…", "wait");
-    const { wishes } = partner;
+    const { wishes, settings: asked } = partner;
     const settings = () => ({
         bpm: controls.tempo.valueAsNumber,
         beatsPerBar: controls.beatsPerBar,
@@ -119,9 +119,8 @@ async function start() {
         style: controls.style,
     });
     try {
-        const began = await player.start(wishes, settings); // without a session: the line has said why
-        if (began)
-            connection.send({ type: "set", ...partner.settings }); // perhaps changed meanwhile
+        await player.start(wishes, settings); // without a session: the line has said why
+        partner.tellChangesSince(asked);
     }
     catch {
         status.say("sound", NO_SOUND);

@@ -32,6 +32,12 @@ export class Partner {
         const { listen: _, ...settings } = this.wishes;
         return settings;
     }
+    /** Sound may take seconds to wake after a session was asked for. */
+    tellChangesSince(asked) {
+        const { settings } = this;
+        if (JSON.stringify(settings) !== JSON.stringify(asked))
+            this.onChange(settings);
+    }
     /** Who may be chosen, and what the server has chosen where the user has not. */
     show({ models, settings }) {
         this.controls.setModels(models, this.model ?? settings.model, (model) => {
