@@ -23,6 +23,7 @@ export class Timing {
   }
 }
 
+/** Whether more has to be fixed ahead. Looks at the music only, so it works out of sight, too. */
 export class LateWatch {
   private take: Take | null = null;
   private bar = 0;

@@ -35,10 +35,8 @@ def piano_rolls(plays: Mapping[str, Play], styles: Mapping[str, Style]) -> Figur
     shown = {
         name: Play(*(states[song, :_FRAMES] for states in play)) for name, play in plays.items()
     }
-    pitches = [pitch for play in shown.values() for *_, pitch in MELODY.to_spans(play.melody)] or [
-        60
-    ]
-    reach = range(min(pitches) - 3, max(pitches) + 4)
+    pitches = [pitch for play in shown.values() for *_, pitch in MELODY.to_spans(play.melody)]
+    reach = range(min(pitches, default=60) - 3, max(pitches, default=60) + 4)
     for axes, (name, play) in zip(panels, shown.items(), strict=True):
         _draw(axes, play, reach, styles[name].colour)
         axes.set_title(name, color=styles[name].colour, loc="left", fontsize=10, pad=12)

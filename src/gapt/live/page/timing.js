@@ -20,6 +20,7 @@ export class Timing {
         this.line.classList.toggle("late", late > 0);
     }
 }
+/** Whether more has to be fixed ahead. Looks at the music only, so it works out of sight, too. */
 export class LateWatch {
     take = null;
     bar = 0;
