@@ -301,13 +301,17 @@ def _reproduce(
     ] = None,
     split: Annotated[str, typer.Option(help="To evaluate on: test, ood, or all.")] = "test",
     scenario: Annotated[
-        str, typer.Option(help="cold, primed, perturbed, long; several with commas; or all.")
+        str,
+        typer.Option(
+            help="cold, primed, perturbed, long; several with commas; or all. And duet, for which "
+            "a melody agent is trained, too."
+        ),
     ] = "cold,perturbed",
     songs: Annotated[int, typer.Option(min=1, help="Songs of a split, at most.")] = 256,
 ) -> None:
     """Train every stage of every system, and evaluate them all; goes on where it was cut off."""
     splits = _choices("--split", split, _SPLITS)
-    scenarios = _choices("--scenario", scenario, _SCENARIOS)
+    scenarios = _choices("--scenario", scenario, _SCENARIOS, "duet")
     numbers = _numbers("--seeds", seeds)
     from gapt.corpora.store import Corpus
     from gapt.training.reproduce import SYSTEMS, reproduce

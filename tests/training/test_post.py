@@ -259,12 +259,15 @@ def test_hacking_is_told_in_plain_words(pretrained):
     training = PostTraining(recipe, corpus, launch(recipe))
     watch = Watch(recipe, corpus, training.judges)
     seen = watch.look(training.policy)
-    poor = {**seen, "watch/vendi": 0.4 * seen["data/vendi"], "watch/top_chords": 0.9}
-    rich = {**seen, "watch/vendi": seen["data/vendi"]}
+    same = {name: seen[f"data/{name}"] for name in ("vendi", "chord_entropy")}
+    rich = {**seen, **{f"watch/{name}": value for name, value in same.items()}}
+    few = {**rich, "watch/chord_entropy": same["chord_entropy"] + math.log(0.3)}
+    poor = {**rich, "watch/vendi": 0.4 * same["vendi"], "watch/top_chords": 0.9}
     alarm = watch.alarm([1.0, 1.0, 3.0, 3.0], poor)
     assert "reward hacking: coherence has risen by 2.00" in alarm
-    assert "40% of the data's" in alarm
+    assert "40% of the data's (Vendi score" in alarm
     assert "90% of the time" in alarm
+    assert "30% of the data's (effective number of chords" in watch.alarm([1.0, 3.0], few)
     assert watch.alarm([1.0, 1.0, 3.0, 3.0], rich) is None
     of_melodies = Watch(msgspec.structs.replace(recipe, part="melody"), corpus, training.judges)
     assert "chords" not in of_melodies.alarm([1.0, 1.0, 3.0, 3.0], poor)

@@ -28,7 +28,7 @@ def short(monkeypatch):
 def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
     options = {
         "systems": ["gapt-following", "gapt"], "seeds": [0, 1], "updates": None, "batch": 8,
-        "splits": ["test"], "scenarios": ["cold"], "songs": 2,
+        "splits": ["test"], "scenarios": ["cold", "duet"], "songs": 2,
     }  # fmt: skip
     out, corpus = tmp_path / "study", Corpus.load(tunes)
     reproduce("tiny", corpus, out, **options)
@@ -37,11 +37,13 @@ def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
             for rhythm in ("", "rhythm-") for seed in (0, 1))]  # fmt: skip
     runs += ["judges/generative-0", "judges/generative-1"]
     runs += ["gapt-0", "gapt-1", "gapt-following-0", "gapt-following-1"]
+    runs += ["anchor-melody", "melody-agent"]
     assert all(steps_done(out / run) == 3 for run in runs)
     rows = json.loads((out / "evaluation" / "results.json").read_text())["rows"]
     assert {row["system"] for row in rows} == {
         "ground-truth", "late", "anchor", "mle", "gapt", "gapt-following"
     }  # fmt: skip
+    assert {row["scenario"] for row in rows} == {"cold", "duet"}
 
     # A run that was cut off before its first checkpoint is made again, the others are not.
     before = {run: (out / run / "last.safetensors").stat().st_mtime_ns for run in runs}
@@ -73,12 +75,13 @@ def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_
 def test_every_run_starts_from_what_was_made_before_it(tmp_path):
     for preset in ("tiny", "small", "paper"):
         made = set()
-        for run in stages(preset, tmp_path, module.SYSTEMS[::-1], [0, 1]):
+        for run in stages(preset, tmp_path, module.SYSTEMS[::-1], [0, 1], duet=True):
             for needed in ("start", "anchor", "judges"):
                 path = getattr(run.recipe, needed, None)
                 assert path is None or any(str(tmp_path / name).startswith(path) for name in made)
             made.add(run.name)
-        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0, 1]))
+        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0, 1], duet=True))
+        assert "melody-agent" in made
 
 
 def test_a_system_goes_on_from_the_run_of_its_own_seed(tmp_path):

@@ -181,8 +181,9 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
             weights it then starts (`gapt.models.critic`).
         head_start: updates in which the critic and the discriminator learn, and the policy not yet:
             what they say before they know anything would only spoil it. Warm-up passes meanwhile.
-        diversity_alarm: when coherence has risen and the Vendi score is below this share of the
-            data's, the run says that the rewards are being hacked.
+        diversity_alarm: when coherence has risen, and the Vendi score or the effective number of
+            chords (the exponential of their entropy) is below this share of the data's, the run
+            says that the rewards are being hacked.
         compile: whether a GPU runs the networks compiled (`torch.compile`): sooner, but the first
             updates take longer by what the compiler takes, and it has to be there (Triton).
     """
@@ -343,6 +344,10 @@ POST_TRAINING_RECIPES = {
     ),
     "paper": PostTrainingRecipe(
         adversary=AdversaryRecipe(transformer=POLICY_PRESETS["paper"], learning_rate=9e-5),
+        # Those that are shipped are a twelfth of the size.
+        start="runs/mle",
+        anchor="runs/anchor",
+        judges="runs/judges",
         steps=1000,
         batch=384,
         learning_rate=5e-6,

@@ -3,7 +3,7 @@
 What is done is skipped and what was cut off goes on, so the same command may be given until it
 ends. A folder a run, beside `evaluation`:
 
-    mle  recover  anchor  judges/contrastive-0 ...  gapt-0  gapt-1 ...
+    mle  recover  anchor  judges/contrastive-0 ...  gapt-0  gapt-1 ...  anchor-melody  melody-agent
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ SYSTEMS = (
     "grpo", "grpo-adv",
 )  # fmt: skip
 """The post-trained systems, the most telling first; what goes on from another, after it."""
+MELODY_AGENT = "melody-agent"
 
 
 class Stage(NamedTuple):
@@ -57,6 +58,7 @@ def stages(
     *,
     updates: int | None = None,
     batch: int | None = None,
+    duet: bool = False,
 ) -> list[Stage]:
     """All runs of a reproduction into `out`, each after those that it starts from.
 
@@ -66,6 +68,7 @@ def stages(
         systems: of `SYSTEMS`.
         seeds: of post-training.
         updates, batch: of every post-trained system; None: as its recipe says.
+        duet: whether there is a melody agent, too, for the systems to play with.
 
     Raises:
         UserError: a system goes on from one that is not among `systems`.
@@ -95,21 +98,25 @@ def stages(
     given = {key: size for key, size in sizes.items() if size is not None}
     for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
-            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train, **given)
+            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train, seed=seed, **given)
             start = Path(run.recipe.start).name
             if start in SYSTEMS:
                 if start not in systems:
                     raise UserError(f"{system} goes on from {start}: --systems must name both")
                 start = f"{start}-{seed}"
-            paths = {
-                "start": str(out / start),
-                "anchor": str(out / "anchor"),
-                "judges": str(out / "judges"),
-            }
-            runs.append(
-                run._replace(recipe=msgspec.structs.replace(run.recipe, seed=seed, **paths))
-            )
+            runs.append(_within(out, run, start, "anchor"))
+    if duet:
+        runs.append(stage("anchor-melody", "anchor", "anchor-melody", train_anchor))
+        agent = stage(MELODY_AGENT, "rl", f"rl/{MELODY_AGENT}", post_train, **given)
+        runs.append(_within(out, agent, Path(agent.recipe.start).name, "anchor-melody"))
     return runs
+
+
+def _within(out: Path, run: Stage, start: str, anchor: str) -> Stage:
+    """A run of post-training that takes what it needs from its own reproduction."""
+    needed = {"start": start, "anchor": anchor, "judges": "judges"}
+    paths = {key: str(out / name) for key, name in needed.items()}
+    return run._replace(recipe=msgspec.structs.replace(run.recipe, **paths))
 
 
 def reproduce(
@@ -132,7 +139,8 @@ def reproduce(
     Raises:
         UserError: see the stages and `evaluate`.
     """
-    runs = stages(preset, out, systems, seeds, updates=updates, batch=batch)
+    duet = any(SCENARIOS[scenario].duet for scenario in scenarios)
+    runs = stages(preset, out, systems, seeds, updates=updates, batch=batch, duet=duet)
     # What would fail in the end, after days perhaps, fails now.
     processes, first = int(os.environ.get("WORLD_SIZE", "1")), os.environ.get("RANK", "0") == "0"
     for run in runs:
@@ -172,6 +180,7 @@ def reproduce(
         songs=songs,
         seeds=(0,),
         temperature=0.99,
+        melodist=out / MELODY_AGENT if duet else None,
     )
 
 

@@ -89,18 +89,28 @@ class Watch:
         """
         few = max(1, min(10, len(coherence) // 2))
         rise = float(np.mean(coherence[-few:]) - np.mean(coherence[:few]))
-        share = seen.get("watch/vendi", np.inf) / self._data.get("vendi", 1.0)
-        if rise <= 0 or share >= self._share:
+        now = {name: seen[f"watch/{name}"] for name in self._data}
+        left, data = self._variety(now), self._variety(self._data)
+        what = min(left, key=lambda name: left[name] / data[name], default=None)
+        if rise <= 0 or what is None or left[what] >= self._share * data[what]:
             return None
         words = (
             f"reward hacking: coherence has risen by {rise:.2f} while diversity has fallen to "
-            f"{share:.0%} of the data's (Vendi score {seen['watch/vendi']:.2f} of "
-            f"{self._data['vendi']:.2f})"
+            f"{left[what] / data[what]:.0%} of the data's ({what} {left[what]:.2f} of "
+            f"{data[what]:.2f})"
         )
         if self._part != CHORDS:
             return words
-        top = seen["watch/top_chords"]
-        return f"{words}; the three commonest chords sound {top:.0%} of the time"
+        return f"{words}; the three commonest chords sound {now['top_chords']:.0%} of the time"
+
+    def _variety(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """Two numbers, as far as there are such: of songs that differ, and of chords."""
+        variety = {"Vendi score": measured["vendi"]} if "vendi" in measured else {}
+        if self._part == CHORDS:
+            # Songs in different keys look different to a judge, however few chords each has.
+            entropy = measured["chord_entropy"]
+            variety["effective number of chords"] = 0.0 if np.isnan(entropy) else np.exp(entropy)
+        return variety
 
     @staticmethod
     def note(seen: Mapping[str, float]) -> str:
