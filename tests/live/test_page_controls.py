@@ -105,6 +105,7 @@ def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
         page.evaluate(f"fakeMidi.send('{name}', {', '.join(map(str, data))})")
 
     send(KEYBOARD, 0x99, 36, 90)  # a drum pad
+    assert pressed(page) == []
     send(KEYBOARD, 0x90, 60, 90)
     send(KEYBOARD, 0xB0, 64, 127)
     send(KEYBOARD, 0x80, 60, 0)
@@ -124,6 +125,10 @@ def test_midi_keyboards_play_sustain_and_are_plugged_in_and_out(page):
     page.evaluate("fakeMidi.plug('Another')")
     send("Another", 0x90, 62, 1)
     assert pressed(page) == [62]
+    for channel in range(1, 16):  # a channel a note (MPE)
+        send("Another", 0x90 | channel, 70, 90)
+        assert pressed(page) == [62, 70], channel
+        send("Another", 0x80 | channel, 70, 0)
     page.get_by_label("Listen to").select_option(KEYBOARD)
     assert pressed(page) == [], "who is no longer heard lets go"
     send("Another", 0x90, 65, 90)
@@ -544,6 +549,12 @@ def test_start_says_so_if_no_sound_comes_out_until_some_does(page):
     assert not page.evaluate("gapt.playing")
     page.evaluate("audio.state = 'running'; audio.dispatchEvent(new Event('statechange'));")
     expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_what_the_partner_means_to_play_is_in_sight_from_the_start(page):
+    start(page, lookahead=16)
+    wait_until(page, "gapt.plan.coming.length === 16")
+    assert page.evaluate("gapt.position") < 0
 
 
 def test_what_is_set_while_the_sound_wakes_counts(page):

@@ -199,6 +199,74 @@ def test_what_was_played_from_the_plan_while_the_server_was_gone_stays_as_it_was
     assert state == {"name": "Am", "onset": True}
 
 
+def test_what_is_decided_after_a_lost_connection_says_nothing_of_how_long_it_takes(modules):
+    before, after = in_take(
+        modules,
+        """
+          const chord = (frame) => ({ frame, name: "C", onset: frame === 0, notes: [48] });
+          take.onPlan(plan([chord(0)], 1));
+          system += 0.15 + 16 * 0.125;
+          take.tick();
+          const before = take.appliedOffset;
+          line.open = false;
+          for (let i = 0; i < 40; i++) {
+            system += 0.125;
+            take.tick();
+          }
+          line.open = true;
+          take.resume({ frame: 0, plan: plan([chord(0)], 1) });
+          const missed = Array.from({ length: 39 }, (_, i) => chord(i + 1));
+          take.onPlan({ ...plan(missed, 40), frame: 38 });
+          delete performance.now;
+          return [before, take.appliedOffset];
+        """,
+    )
+    assert before == pytest.approx(0.25 * 0.125)
+    assert after == before
+
+
+@pytest.fixture
+def struck(modules):
+    """What an accompaniment strikes: (style, [(frame, onset, time)]) pairs, frames of 0.125 s."""
+
+    def strike(*parts):
+        script = """async (parts) => {
+          const { Accompaniment } = await import("/accompaniment.js");
+          const struck = [];
+          const synth = {
+            rest: (at) => struck.push([at, "rest"]),
+            strike: (pitch, velocity, bass, at) => struck.push([at, pitch]),
+          };
+          const transport = { timeOf: (frame) => frame / 8 };
+          const accompaniment = new Accompaniment(synth, transport, 4, parts[0][0]);
+          for (const [style, frames] of parts) {
+            if (style !== parts[0][0]) accompaniment.setStyle(style);
+            for (const [frame, onset, at] of frames) {
+              accompaniment.play(frame, [48, 60, 64, 67], onset, at);
+            }
+          }
+          return struck;
+        }"""
+        return modules.evaluate(script, parts)
+
+    return strike
+
+
+def test_a_chord_that_is_held_is_struck_again_in_another_style(struck):
+    first, *rest = ([t, t == 0, t / 8] for t in range(24))
+    then = struck(["rhythm", [first, *rest[:15]]], ["block", rest[15:]])
+    assert [2, "rest"] in then
+    assert [pitch for at, pitch in then if 2 <= at < 2.02] == ["rest", 48, 60, 64, 67]
+    assert all(at < 2.02 for at, _ in then), "a block is struck once"
+
+
+def test_what_was_missed_while_the_page_stood_still_is_not_made_up_for(struck):
+    missed = [[t, t in (1, 5), 2.01] for t in range(1, 16)]
+    sounds = struck(["arpeggio", [[0, True, 0.0], *missed, [16, False, 2.01]]])
+    late = [pitch for at, pitch in sounds if at > 1]
+    assert late == ["rest", 48, 60], "the chord as it is by now, and no more"
+
+
 def test_less_is_painted_while_many_ticks_come_late_and_more_again_after_a_while(modules):
     # By how many milliseconds each tick of a second was late; and the pause after it.
     calm, one_late = [2] * 20, [30] + [2] * 19

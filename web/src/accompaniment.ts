@@ -11,13 +11,21 @@ import type { Synth } from "./synth.js";
 export class Accompaniment {
   private struck = 0;
   private sounds = false;
+  /** Whether what is to sound has yet to be struck. */
+  private anew = false;
 
   constructor(
     private readonly synth: Synth,
     private readonly transport: Transport,
     private readonly beatsPerBar: number,
-    public style: Style,
+    private style: Style,
   ) {}
+
+  /** From the next frame on, also of the chord that is held. */
+  setStyle(style: Style): void {
+    this.style = style;
+    this.anew = true;
+  }
 
   /**
    * @param notes the chord of `frame`, none if it is silent
@@ -25,8 +33,12 @@ export class Accompaniment {
    * @param at audio time: the frame's start, or a little later
    */
   play(frame: number, notes: readonly number[], onset: boolean, at: number): void {
-    if (onset || (this.sounds && notes.length === 0)) this.synth.rest(at);
-    if (onset) this.struck = frame;
+    this.anew = notes.length > 0 && (onset || this.anew);
+    // If the page stood still, what is past is not made up for, all at once.
+    if (this.transport.timeOf(frame + 1) <= at) return;
+    if (this.anew || (this.sounds && notes.length === 0)) this.synth.rest(at);
+    if (this.anew) this.struck = frame;
+    this.anew = false;
     this.sounds = notes.length > 0;
     const bar = framesPerBar(this.beatsPerBar);
     const period = this.transport.timeOf(frame + 1) - this.transport.timeOf(frame);

@@ -43,6 +43,8 @@ const GOING_AWAY = 1001;
 export class Connection {
   /** The quickest recent way there and back, in milliseconds; null until measured. */
   latency: number | null = null;
+  /** What a session has said since its `ready` of how it would begin, for a take to know, too. */
+  early: PlanMessage[] = [];
   /** What to add to `performance.now()` for the server's clock, in milliseconds. */
   clockOffset = 0;
   private socket: WebSocket | null = null;
@@ -90,6 +92,7 @@ export class Connection {
     this.session = null;
     this.unanswered = 0;
     this.pings = [];
+    this.early = [];
     const url = new URL("session", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(url));
@@ -147,8 +150,10 @@ export class Connection {
   }
 
   private dispatch(message: Exclude<ServerMessage, { type: "ready" } | { type: "error" }>): void {
-    if (message.type === "plan") this.handlers.onPlan(message);
-    else if (message.type === "settings") this.handlers.onSettings(message);
+    if (message.type === "plan") {
+      if (!this.used) this.early.push(message);
+      this.handlers.onPlan(message);
+    } else if (message.type === "settings") this.handlers.onSettings(message);
     else this.measure(message.t, message.server_time);
   }
 

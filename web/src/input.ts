@@ -127,19 +127,27 @@ class MidiPort {
   private readonly held = new Set<number>();
   private readonly sustained = new Set<number>();
   private pedal = false;
+  /** On which channels notes have come. */
+  private readonly channels = new Set<number>();
 
   constructor(private readonly notes: NoteListener) {}
 
   message(event: MIDIMessageEvent): void {
     const [status = 0, data = 0, value = 0] = event.data ?? [];
     const kind = status & 0xf0;
-    if ((status & 0x0f) === DRUMS && kind < 0xb0) return; // pads, which play no pitches
+    if (kind < 0xb0) this.channels.add(status & 0x0f);
+    if ((status & 0x0f) === DRUMS && kind < 0xb0 && !this.spread) return; // pads play no pitches
     if (kind === 0x90 && value > 0) this.down(data, value / 127, event.timeStamp);
     else if (kind === 0x80 || kind === 0x90) this.up(data, event.timeStamp);
     else if (kind === 0xb0 && data === SUSTAIN) this.setPedal(value >= 64, event.timeStamp);
     else if (kind === 0xb0 && (data === ALL_SOUND_OFF || data === ALL_NOTES_OFF)) {
       this.releaseAll(event.timeStamp);
     }
+  }
+
+  /** Whether it gives every note a channel, in turn (MPE): then none is for drums. */
+  private get spread(): boolean {
+    return this.channels.has(DRUMS - 1) || this.channels.has(DRUMS + 1);
   }
 
   releaseAll(when: number): void {

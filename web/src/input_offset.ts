@@ -13,7 +13,7 @@ export class InputOffset {
 
   constructor() {
     const stored = remembered(NAME);
-    this.chosen = stored === null ? null : Number(stored);
+    this.chosen = stored === null || Number.isNaN(Number(stored)) ? null : Number(stored);
   }
 
   /** In milliseconds, if the player has chosen it. */

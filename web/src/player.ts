@@ -81,6 +81,7 @@ export class Player implements NoteListener {
       const synth = await awake;
       if (asked !== this.asked) return false;
       this.take = new Take(synth, this.connection, ready, settings(), this.latency);
+      for (const plan of this.connection.early) this.take.onPlan(plan);
     } finally {
       this.starting = false;
       this.rest();

@@ -100,7 +100,8 @@ export class Replay implements Performance {
     while (this.notes[0] && this.transport.timeOf(this.notes[0].from) <= now + AHEAD) {
       const { pitch, velocity, from, to } = this.notes.shift()!;
       const at = Math.max(now, this.transport.timeOf(Math.max(0, from)));
-      this.synth.playAgain(pitch, velocity, at, this.transport.timeOf(to));
+      const end = this.transport.timeOf(to);
+      if (end > now) this.synth.playAgain(pitch, velocity, at, end);
     }
     const position = this.position();
     while (this.keys[0] && this.keys[0].at <= position) {

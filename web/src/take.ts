@@ -99,6 +99,8 @@ export class Take implements Performance {
    * shrinks at once when a chord does not come well ahead, and grows slowly while they do.
    */
   appliedOffset = 0;
+  /** How much of it can be told at the start. */
+  private readonly affordable: number;
   private nextClick: number;
 
   /** @param latency seconds from the audio clock to the player's hands */
@@ -121,8 +123,9 @@ export class Take implements Performance {
     this.plan.update(ready.plan, this.clock.now());
     this.cues.push({ frame: 0, model: ready.settings.model });
     // What a decision leaves if it takes no time, since its melody is told half a frame late.
-    const affordable = (ready.settings.commit - 0.5 - RESERVE) * (60 / settings.bpm / FRAMES_PER_BEAT);
-    this.appliedOffset = Math.min(this.delay, Math.max(0, affordable));
+    const frame = 60 / settings.bpm / FRAMES_PER_BEAT;
+    this.affordable = Math.max(0, (ready.settings.commit - 0.5 - RESERVE) * frame);
+    this.appliedOffset = Math.min(this.delay, this.affordable);
   }
 
   get committed(): number {
@@ -174,11 +177,12 @@ export class Take implements Performance {
   /** The server has decided, or imagined, more. */
   onPlan(message: PlanMessage): void {
     const now = this.clock.now();
+    const { alone } = this; // then it answers late, but not because it takes long
     const before = this.plan.committed;
     this.plan.update(message, now);
     this.strikeLateChord(now);
     while (this.playNext(now));
-    if (message.committed > before && !this.alone) {
+    if (message.committed > before && !alone && !this.alone) {
       const start = this.transport.timeOf(before);
       this.adapt(start - now, this.transport.timeOf(before + 1) - start);
     }
@@ -202,6 +206,8 @@ export class Take implements Performance {
   tick(): number {
     const now = this.clock.now();
     this.delay += STEADY * (this.latency() - this.delay);
+    // Some browsers report it only once sound has come out.
+    if (this.melody.frame === 0) this.appliedOffset = Math.min(this.delay, this.affordable);
     while (this.playNext(now));
     const position = this.assumed();
     while (position >= this.melody.frame + 0.5) this.tell();

@@ -11,11 +11,18 @@ export class Accompaniment {
     style;
     struck = 0;
     sounds = false;
+    /** Whether what is to sound has yet to be struck. */
+    anew = false;
     constructor(synth, transport, beatsPerBar, style) {
         this.synth = synth;
         this.transport = transport;
         this.beatsPerBar = beatsPerBar;
         this.style = style;
+    }
+    /** From the next frame on, also of the chord that is held. */
+    setStyle(style) {
+        this.style = style;
+        this.anew = true;
     }
     /**
      * @param notes the chord of `frame`, none if it is silent
@@ -23,10 +30,15 @@ export class Accompaniment {
      * @param at audio time: the frame's start, or a little later
      */
     play(frame, notes, onset, at) {
-        if (onset || (this.sounds && notes.length === 0))
+        this.anew = notes.length > 0 && (onset || this.anew);
+        // If the page stood still, what is past is not made up for, all at once.
+        if (this.transport.timeOf(frame + 1) <= at)
+            return;
+        if (this.anew || (this.sounds && notes.length === 0))
             this.synth.rest(at);
-        if (onset)
+        if (this.anew)
             this.struck = frame;
+        this.anew = false;
         this.sounds = notes.length > 0;
         const bar = framesPerBar(this.beatsPerBar);
         const period = this.transport.timeOf(frame + 1) - this.transport.timeOf(frame);

@@ -15,6 +15,8 @@ export class Connection {
     handlers;
     /** The quickest recent way there and back, in milliseconds; null until measured. */
     latency = null;
+    /** What a session has said since its `ready` of how it would begin, for a take to know, too. */
+    early = [];
     /** What to add to `performance.now()` for the server's clock, in milliseconds. */
     clockOffset = 0;
     socket = null;
@@ -60,6 +62,7 @@ export class Connection {
         this.session = null;
         this.unanswered = 0;
         this.pings = [];
+        this.early = [];
         const url = new URL("session", location.href);
         url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
         const socket = (this.socket = new WebSocket(url));
@@ -122,8 +125,11 @@ export class Connection {
         this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
     }
     dispatch(message) {
-        if (message.type === "plan")
+        if (message.type === "plan") {
+            if (!this.used)
+                this.early.push(message);
             this.handlers.onPlan(message);
+        }
         else if (message.type === "settings")
             this.handlers.onSettings(message);
         else

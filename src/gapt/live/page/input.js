@@ -128,14 +128,18 @@ class MidiPort {
     held = new Set();
     sustained = new Set();
     pedal = false;
+    /** On which channels notes have come. */
+    channels = new Set();
     constructor(notes) {
         this.notes = notes;
     }
     message(event) {
         const [status = 0, data = 0, value = 0] = event.data ?? [];
         const kind = status & 0xf0;
-        if ((status & 0x0f) === DRUMS && kind < 0xb0)
-            return; // pads, which play no pitches
+        if (kind < 0xb0)
+            this.channels.add(status & 0x0f);
+        if ((status & 0x0f) === DRUMS && kind < 0xb0 && !this.spread)
+            return; // pads play no pitches
         if (kind === 0x90 && value > 0)
             this.down(data, value / 127, event.timeStamp);
         else if (kind === 0x80 || kind === 0x90)
@@ -145,6 +149,10 @@ class MidiPort {
         else if (kind === 0xb0 && (data === ALL_SOUND_OFF || data === ALL_NOTES_OFF)) {
             this.releaseAll(event.timeStamp);
         }
+    }
+    /** Whether it gives every note a channel, in turn (MPE): then none is for drums. */
+    get spread() {
+        return this.channels.has(DRUMS - 1) || this.channels.has(DRUMS + 1);
     }
     releaseAll(when) {
         for (const pitch of [...this.held, ...this.sustained])

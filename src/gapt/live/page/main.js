@@ -111,9 +111,10 @@ async function start() {
     status.clear("sound");
     status.say("start", "Starting…", "wait");
     const { wishes, settings: asked } = partner;
+    const { beatsPerBar } = controls;
     const settings = () => ({
         bpm: controls.tempo.valueAsNumber,
-        beatsPerBar: controls.beatsPerBar,
+        beatsPerBar,
         listen: wishes.listen ?? 0,
         metronome: controls.metronome.checked,
         style: controls.style,
@@ -218,8 +219,7 @@ controls.metronome.addEventListener("change", () => {
 });
 for (const style of controls.styles) {
     style.addEventListener("change", () => {
-        if (player.playing)
-            player.playing.accompaniment.style = controls.style;
+        player.playing?.accompaniment.setStyle(controls.style);
     });
 }
 for (const control of [

@@ -60,6 +60,8 @@ export class Player {
             if (asked !== this.asked)
                 return false;
             this.take = new Take(synth, this.connection, ready, settings(), this.latency);
+            for (const plan of this.connection.early)
+                this.take.onPlan(plan);
         }
         finally {
             this.starting = false;

@@ -69,6 +69,8 @@ export class Take {
      * shrinks at once when a chord does not come well ahead, and grows slowly while they do.
      */
     appliedOffset = 0;
+    /** How much of it can be told at the start. */
+    affordable;
     nextClick;
     /** @param latency seconds from the audio clock to the player's hands */
     constructor(synth, line, ready, settings, latency) {
@@ -87,8 +89,9 @@ export class Take {
         this.plan.update(ready.plan, this.clock.now());
         this.cues.push({ frame: 0, model: ready.settings.model });
         // What a decision leaves if it takes no time, since its melody is told half a frame late.
-        const affordable = (ready.settings.commit - 0.5 - RESERVE) * (60 / settings.bpm / FRAMES_PER_BEAT);
-        this.appliedOffset = Math.min(this.delay, Math.max(0, affordable));
+        const frame = 60 / settings.bpm / FRAMES_PER_BEAT;
+        this.affordable = Math.max(0, (ready.settings.commit - 0.5 - RESERVE) * frame);
+        this.appliedOffset = Math.min(this.delay, this.affordable);
     }
     get committed() {
         return this.plan.committed;
@@ -131,12 +134,13 @@ export class Take {
     /** The server has decided, or imagined, more. */
     onPlan(message) {
         const now = this.clock.now();
+        const { alone } = this; // then it answers late, but not because it takes long
         const before = this.plan.committed;
         this.plan.update(message, now);
         this.strikeLateChord(now);
         while (this.playNext(now))
             ;
-        if (message.committed > before && !this.alone) {
+        if (message.committed > before && !alone && !this.alone) {
             const start = this.transport.timeOf(before);
             this.adapt(start - now, this.transport.timeOf(before + 1) - start);
         }
@@ -158,6 +162,9 @@ export class Take {
     tick() {
         const now = this.clock.now();
         this.delay += STEADY * (this.latency() - this.delay);
+        // Some browsers report it only once sound has come out.
+        if (this.melody.frame === 0)
+            this.appliedOffset = Math.min(this.delay, this.affordable);
         while (this.playNext(now))
             ;
         const position = this.assumed();
