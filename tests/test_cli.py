@@ -79,8 +79,8 @@ def check(result, message):
             "--seeds takes whole numbers below 2^32, e.g. 0,1,2; not '0,-1'",
         ),
         (
-            ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--scenario", "duet"],
-            "--scenario is 'duet'. Known:",
+            ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--scenario", "solo"],
+            "--scenario is 'solo'. Known:",
         ),
         (["jam", "--host", "192.168..5", "--no-browser"], "'192.168..5' is no address"),
         (["jam", "--bpm", "90", "--no-browser"], "--bpm is for --midi-in and --midi-out"),
