@@ -65,11 +65,11 @@ export class Player implements NoteListener {
   }
 
   /**
-   * Begins a take; false if there is no session for it. Rejects if the browser lets no sound out.
+   * Begins a take, if there is a session for it. Rejects if the browser lets no sound out.
    *
    * @param settings asked for when it begins
    */
-  async start(wishes: Wishes, settings: () => TakeSettings): Promise<boolean> {
+  async start(wishes: Wishes, settings: () => TakeSettings): Promise<void> {
     this.starting = true;
     const asked = ++this.asked;
     try {
@@ -77,9 +77,9 @@ export class Player implements NoteListener {
       const awake = this.sound.awake();
       awake.catch(() => undefined); // perhaps nobody waits for it any more
       const ready = await this.connection.unusedSession(wishes).catch(() => null);
-      if (!ready) return false;
+      if (!ready) return;
       const synth = await awake;
-      if (asked !== this.asked) return false;
+      if (asked !== this.asked) return;
       this.take = new Take(synth, this.connection, ready, settings(), this.latency);
       for (const plan of this.connection.early) this.take.onPlan(plan);
     } finally {
@@ -87,7 +87,6 @@ export class Player implements NoteListener {
       this.rest();
     }
     this.begin(this.take);
-    return true;
   }
 
   playAgain(recording: Recording, style: Style): void {

@@ -42,7 +42,7 @@ export class Player {
         return this.playing?.position() ?? this.stoppedAt;
     }
     /**
-     * Begins a take; false if there is no session for it. Rejects if the browser lets no sound out.
+     * Begins a take, if there is a session for it. Rejects if the browser lets no sound out.
      *
      * @param settings asked for when it begins
      */
@@ -55,10 +55,10 @@ export class Player {
             awake.catch(() => undefined); // perhaps nobody waits for it any more
             const ready = await this.connection.unusedSession(wishes).catch(() => null);
             if (!ready)
-                return false;
+                return;
             const synth = await awake;
             if (asked !== this.asked)
-                return false;
+                return;
             this.take = new Take(synth, this.connection, ready, settings(), this.latency);
             for (const plan of this.connection.early)
                 this.take.onPlan(plan);
@@ -68,7 +68,6 @@ export class Player {
             this.rest();
         }
         this.begin(this.take);
-        return true;
     }
     playAgain(recording, style) {
         const { synth } = this.sound;
