@@ -11,11 +11,10 @@ from gapt.evaluation.measures import (
     onset_emd,
     recoveries,
 )
-from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY
 
-C, _ = nearest(parse_lead_sheet("C"))
-G7, _ = nearest(parse_lead_sheet("G7"))
+C, G7 = CHORD_NAMED["C"], CHORD_NAMED["G7"]
 
 
 def bar(chord):

@@ -6,11 +6,10 @@ from gapt.corpora.store import Song
 from gapt.errors import UserError
 from gapt.evaluation.measures import MEASURES, harmony
 from gapt.evaluation.scenarios import SCENARIOS, a_beat_late
-from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY, SILENCE, Frames
 
-C, _ = nearest(parse_lead_sheet("C"))
-F_SHARP, _ = nearest(parse_lead_sheet("F#"))
+C, F_SHARP = CHORD_NAMED["C"], CHORD_NAMED["F#"]
 
 
 def song(frames, pitch=60):

@@ -19,7 +19,7 @@ from gapt.live.protocol import (
 )
 from gapt.live.server import make_offer
 from gapt.live.session import Session
-from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED, chord_at
 from gapt.music.voicing import BASS_RANGE
 from gapt.weights import shipped_models
 
@@ -88,8 +88,7 @@ def check_chords(said):
             assert not chord.onset
             assert chord.notes == ()
         elif chord.onset:
-            wanted = parse_lead_sheet(chord.name).pitch_classes
-            assert nearest(parse_lead_sheet(chord.name))[1]
+            wanted = chord_at(CHORD_NAMED[chord.name]).pitch_classes
             assert {note % 12 for note in chord.notes} <= wanted
             assert BASS_RANGE[0] <= chord.notes[0] <= BASS_RANGE[1]
         else:

@@ -3,12 +3,8 @@
 import torch
 
 from gapt.models.voices import DegreeEmbedding, SymbolTable
-from gapt.music.chords import nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY
-
-
-def chord(name):
-    return nearest(parse_lead_sheet(name))[0]
 
 
 def test_a_degree_is_the_same_in_all_keys_and_octaves_and_none_without_both():
@@ -16,7 +12,7 @@ def test_a_degree_is_the_same_in_all_keys_and_octaves_and_none_without_both():
 
     def vector(pitch, name):
         melody = torch.tensor([MELODY.hold(pitch) if pitch else 0])
-        return embedding(melody, torch.tensor([CHORDS.on(chord(name)) if name else 0]))[0]
+        return embedding(melody, torch.tensor([CHORDS.on(CHORD_NAMED[name]) if name else 0]))[0]
 
     fifth_of_major = vector(67, "C")
     for pitch, name in (55, "C"), (69, "D"), (66, "B"), (65, "Bb"):
@@ -28,7 +24,7 @@ def test_a_degree_is_the_same_in_all_keys_and_octaves_and_none_without_both():
 
 def test_what_symbols_share_is_the_same_in_all_keys():
     """But for its own part, the vectors of all keys are one vector, moved round the circle."""
-    for voice, low, high in (CHORDS, chord("Cm7"), chord("Ebm7")), (MELODY, 60, 63):
+    for voice, low, high in (CHORDS, CHORD_NAMED["Cm7"], CHORD_NAMED["Ebm7"]), (MELODY, 60, 63):
         table = SymbolTable(voice, 8)
         with torch.no_grad():
             table.own.zero_()
@@ -45,6 +41,6 @@ def test_at_first_chords_are_near_as_far_as_they_share_tones():
     vectors = torch.nn.functional.normalize(SymbolTable(CHORDS, 512)().detach(), dim=1)
 
     def similarity(one, other):
-        return float(vectors[chord(one)] @ vectors[chord(other)])
+        return float(vectors[CHORD_NAMED[one]] @ vectors[CHORD_NAMED[other]])
 
     assert similarity("C", "C6") > similarity("C", "Em") > similarity("C", "F#")

@@ -84,10 +84,9 @@ def test_windows_are_valid_and_begin_cut_notes_anew(sheet, start, length):
 @given(lead_sheets(), st.integers(-6, 6))
 def test_transposition_keeps_rhythm_and_moves_pitch_classes(sheet, k):
     frames = encode(sheet)
-    moved = frames.transposed(k)
     for voice, before, after in (
-        (MELODY, frames.melody, moved.melody),
-        (CHORDS, frames.chords, moved.chords),
+        (MELODY, frames.melody, transpose_melody(frames.melody, k)),
+        (CHORDS, frames.chords, transpose_chords(frames.chords, k)),
     ):
         assert np.array_equal(voice.is_on(before), voice.is_on(after))
         assert np.array_equal(voice.is_hold(before), voice.is_hold(after))

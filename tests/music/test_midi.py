@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapt.errors import UserError
-from gapt.music.chords import NUM_CHORDS, chord_at, lead_sheet_name, nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED, NUM_CHORDS, chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT
 from gapt.music.leadsheet import Note
 from gapt.music.midi import MAX_BEATS, MAX_BYTES, MelodyFile, read_melody, write
@@ -117,7 +117,7 @@ def test_the_time_of_the_file_is_kept(tmp_path):
 
 
 def test_markers_and_notes_say_the_chords(tmp_path):
-    am, f = (nearest(parse_lead_sheet(name))[0] for name in ("Am7", "F/C"))
+    am, f = CHORD_NAMED["Am7"], CHORD_NAMED["F/C"]
     chords = CHORDS.from_spans([(1, 4, am), (4, 6, f), (6, 8, f), (10, 12, am)], 14)
     path = tmp_path / "out.mid"
     write(path, read_melody(save(tmp_path / "in.mid", melody_track())), chords)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapt.music.chords import NUM_CHORDS, chord_at, nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED, NUM_CHORDS, chord_at
 from gapt.music.voicing import BASS_RANGE, UPPER_RANGE, voice
 
 indices = st.integers(0, NUM_CHORDS - 1)
@@ -22,8 +22,8 @@ def test_notes_belong_to_the_chord_and_stay_in_range(first, second):
 
 
 def test_common_tones_stay_and_the_rest_move_by_step():
-    def named(text, previous=None):
-        return voice(chord_at(nearest(parse_lead_sheet(text))[0]), previous)
+    def named(name, previous=None):
+        return voice(chord_at(CHORD_NAMED[name]), previous)
 
     c = named("C")
     am = named("Am", c)

@@ -15,7 +15,7 @@ from gapt.models.judges import (
     JudgeConfig,
 )
 from gapt.models.presets import JUDGE_PRESETS
-from gapt.music.chords import CHORD_TONES, nearest, parse_lead_sheet
+from gapt.music.chords import CHORD_NAMED, CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.recipes import Ensemble
 from gapt.training.rewards import Adversarial, Coherence, Rules
@@ -190,7 +190,7 @@ class Theorist(GenerativeJudge):
 
 def test_a_generative_judge_pays_for_the_note_that_the_chord_lets_one_expect():
     theorist = Theorist(JudgeConfig(transformer=JUDGE_PRESETS["tiny"]))
-    triad, seventh, c = (CHORDS.on(nearest(parse_lead_sheet(x))[0]) for x in ("G", "G7", "C"))
+    triad, seventh, c = (CHORDS.on(CHORD_NAMED[x]) for x in ("G", "G7", "C"))
     melody = torch.tensor([[MELODY.on(62), MELODY.hold(62), MELODY.on(60), 0]])  # D D C, a rest
     everywhere = torch.ones(1, 4, dtype=torch.bool)
 

@@ -42,7 +42,7 @@ from gapt.live.protocol import (
     Sounded,
     State,
 )
-from gapt.music.chords import NUM_CHORDS, chord_at, lead_sheet_name
+from gapt.music.chords import CHORD_NAMED, chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
 from gapt.music.voicing import voice
 
@@ -50,7 +50,6 @@ LOOKAHEAD = 8
 """Frames, for those who ask for no other."""
 
 Notes = tuple[int, ...]
-_NAMES = {lead_sheet_name(index): index for index in range(NUM_CHORDS)}
 
 
 @dataclass(frozen=True)
@@ -244,9 +243,9 @@ def _chord_state(sounded: Sounded) -> int:
         if sounded.onset:
             raise ProtocolError("A chord cannot be struck without a name.")
         return SILENCE
-    if sounded.name not in _NAMES:
+    if sounded.name not in CHORD_NAMED:
         raise ProtocolError(f"'{sounded.name}' is not a chord that a plan could name.")
-    index = _NAMES[sounded.name]
+    index = CHORD_NAMED[sounded.name]
     return CHORDS.on(index) if sounded.onset else CHORDS.hold(index)
 
 

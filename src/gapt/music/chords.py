@@ -21,8 +21,8 @@ import numpy as np
 _LETTERS = "CDEFGAB"
 _LETTER_PITCH = dict(zip(_LETTERS, (0, 2, 4, 5, 7, 9, 11), strict=True))
 
-# The scale degree that each interval is written as when it is a bass: b3 in Cm/Eb, 3 in C/E.
-_BASS_DEGREE = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "#5", "6", "b7", "7")
+# The scale degree that each interval is written as when it is a bass: a third in Cm/Eb and C/E.
+_BASS_DEGREE = (1, 2, 2, 3, 3, 4, 5, 5, 5, 6, 7, 7)
 
 _MAJOR_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _MINOR_ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
@@ -131,10 +131,6 @@ class Chord:
         """All sounding pitch classes, the bass's among them."""
         return frozenset((self.root + i) % 12 for i in (*self.intervals, self.bass))
 
-    def transposed(self, semitones: int) -> Chord:
-        """The same chord on a root `semitones` higher."""
-        return Chord((self.root + semitones) % 12, self.intervals, self.bass)
-
 
 def chord_at(index: int) -> Chord:
     """The vocabulary's chord `index`; raises IndexError outside 0..NUM_CHORDS - 1."""
@@ -188,11 +184,14 @@ def _root_name(index: int, *, minor: bool) -> str:
     return (_MINOR_ROOTS if minor else _MAJOR_ROOTS)[index % 12]
 
 
-def _above(root_name: str, degree: str) -> str:
-    """The note a scale degree above a named root: ("D", "3") -> "F#", ("F#", "b3") -> "A"."""
-    letter = _LETTERS[(_LETTERS.index(root_name[0]) + int(degree[-1]) - 1) % 7]
-    pitch = _parse_note(root_name) + _BASS_DEGREE.index(degree)
-    accidental = (pitch - _LETTER_PITCH[letter] + 6) % 12 - 6
+def _parse_note(name: str) -> int:
+    return (_LETTER_PITCH[name[0]] + name.count("#") - name.count("b")) % 12
+
+
+def _above(root_name: str, interval: int) -> str:
+    """The bass note an interval above a named root: ("D", 4) -> "F#", ("F#", 3) -> "A"."""
+    letter = _LETTERS[(_LETTERS.index(root_name[0]) + _BASS_DEGREE[interval] - 1) % 7]
+    accidental = (_parse_note(root_name) + interval - _LETTER_PITCH[letter] + 6) % 12 - 6
     return letter + ("#" * accidental if accidental > 0 else "b" * -accidental)
 
 
@@ -208,56 +207,19 @@ def lead_sheet_name(index: int) -> str:
     quality = QUALITIES[index // 12]
     root = _root_name(index, minor=3 in quality.intervals and 4 not in quality.intervals)
     name = root + quality.suffix
-    return name if not quality.bass else f"{name}/{_above(root, _BASS_DEGREE[quality.bass])}"
+    return name if not quality.bass else f"{name}/{_above(root, quality.bass)}"
 
+
+CHORD_NAMED = {lead_sheet_name(index): index for index in range(NUM_CHORDS)}
+"""The vocabulary's chords by these names."""
 
 VOCABULARY_ID = hashlib.sha256(
     " ".join(harte_name(i) for i in range(NUM_CHORDS)).encode()
 ).hexdigest()[:12]
 """Names this vocabulary in corpora and checkpoints, so that another one is refused."""
 
-
-def _parse_note(name: str) -> int:
-    return (_LETTER_PITCH[name[0]] + name.count("#") - name.count("b")) % 12
-
-
-# Suffixes that people write beside those we print, each to the intervals it means.
-_ALIASES: dict[str, str] = {
-    "M": "", "maj": "", "major": "", "min": "m", "-": "m", "mi": "m", "minor": "m",
-    "M7": "maj7", "Maj7": "maj7", "^7": "maj7", "j7": "maj7", "ma7": "maj7", "^": "maj7",
-    "min7": "m7", "-7": "m7", "mi7": "m7", "dom7": "7",
-    "o": "dim", "°": "dim", "m-5": "dim", "mb5": "dim", "o7": "dim7", "°7": "dim7",
-    "ø": "m7b5", "ø7": "m7b5", "h7": "m7b5", "min7b5": "m7b5", "-7b5": "m7b5", "m7(b5)": "m7b5",
-    "+": "aug", "#5": "aug", "+7": "7#5", "aug7": "7#5", "7+": "7#5", "7(#5)": "7#5",
-    "sus": "sus4", "7sus": "7sus4", "sus7": "7sus4", "9sus": "9sus4", "4": "sus4", "2": "sus2",
-    "maj6": "6", "M6": "6", "min6": "m6", "69": "6(9)", "6/9": "6(9)", "m69": "m6(9)",
-    "add2": "add9", "(add9)": "add9", "madd9": "m(add9)", "add4": "add11",
-    "mM7": "m(maj7)", "mmaj7": "m(maj7)", "minmaj7": "m(maj7)", "m#7": "m(maj7)",
-    "M9": "maj9", "min9": "m9", "-9": "m9", "min11": "m11", "7(b9)": "7b9", "7(#9)": "7#9",
-    "7-5": "7b5", "7(b5)": "7b5", "7-9": "7b9", "7+9": "7#9", "7alt": "7#9", "7(#11)": "7#11",
-}  # fmt: skip
-
-_SUFFIX_INTERVALS = {q.suffix: q.intervals for q in reversed(QUALITIES)}
 _HARTE_INTERVALS = {q.harte: q.intervals for q in QUALITIES if not q.bass}
-_SYMBOL = re.compile(r"^(?P<root>[A-G][#b]*)(?P<rest>.*?)(?:/(?P<bass>[A-G][#b]*))?$")
 _HARTE = re.compile(r"^(?P<root>[A-G][#b]*)(?::(?P<rest>[^/]*))?(?:/(?P<bass>[#b]*\d+))?$")
-
-
-def parse_lead_sheet(text: str) -> Chord:
-    """Read a lead-sheet symbol such as "Am7", "F/C", "Bb", "G7sus4".
-
-    Raises:
-        ValueError: the text is no chord symbol that we know.
-    """
-    match = _SYMBOL.match(text.strip())
-    if match:
-        rest = match["rest"].strip()
-        intervals = _SUFFIX_INTERVALS.get(_ALIASES.get(rest, rest))
-        if intervals is not None:
-            root = _parse_note(match["root"])
-            bass = _parse_note(match["bass"]) - root if match["bass"] else 0
-            return Chord.of(root, intervals, bass)
-    raise ValueError(f"'{text}' is not a chord symbol")
 
 
 def parse_harte(text: str) -> Chord | None:

@@ -165,12 +165,6 @@ class Frames:
             MELODY.window(self.melody, start, length), CHORDS.window(self.chords, start, length)
         )
 
-    def transposed(self, semitones: int) -> Frames:
-        """Both parts moved by -6..6 semitones."""
-        return Frames(
-            transpose_melody(self.melody, semitones), transpose_chords(self.chords, semitones)
-        )
-
 
 def to_frame(beat: float) -> int:
     """The frame whose start is nearest to `beat` (the later one of two)."""

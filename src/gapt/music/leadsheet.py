@@ -33,9 +33,3 @@ class LeadSheet:
     chords: tuple[ChordSpan, ...]
     beats_per_bar: float = 4.0
     title: str = ""
-
-    @property
-    def beats(self) -> float:
-        """Where the last note or chord ends, in beats."""
-        ends = [note.offset for note in self.notes] + [span.offset for span in self.chords]
-        return max(ends, default=0.0)
