@@ -9,8 +9,8 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from gapt.corpora.prepare import TUNES, prepare
-from gapt.live.models import DEFAULT_MODEL, resolve_model
-from gapt.weights import shipped_models
+from gapt.live.models import resolve_model
+from gapt.weights import DEFAULT_MODEL, shipped_models
 
 # Tests are small and run side by side: threads of torch's would only be in each other's way.
 torch.set_num_threads(1)

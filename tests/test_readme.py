@@ -13,8 +13,8 @@ import pytest
 import typer
 
 from gapt.cli import app
-from gapt.live.models import DEFAULT_MODEL, load_model
-from gapt.weights import shipped_models
+from gapt.live.models import load_model
+from gapt.weights import DEFAULT_MODEL, shipped_models
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

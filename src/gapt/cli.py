@@ -15,7 +15,7 @@ import typer
 
 from gapt import __version__
 from gapt.errors import UserError, did_you_mean
-from gapt.weights import JUDGES
+from gapt.weights import DEFAULT_MODEL, JUDGES
 
 MAX_SEED = 2**32 - 1
 
@@ -82,6 +82,11 @@ def _prepare(
     prepare({name: path for name, path in given.items() if path is not None}, out)
 
 
+ModelOption = Annotated[
+    str, typer.Option("--model", help="gapt, mle, realchords, or an exported model file.")
+]
+
+
 class Clock(StrEnum):
     """Whose time counts, without a page."""
 
@@ -100,9 +105,7 @@ def _jam(
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8765,
-    model: Annotated[
-        str | None, typer.Option(help="gapt, mle, realchords, or an exported model file.")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
     temperature: Annotated[
         float,
         typer.Option(
@@ -174,9 +177,7 @@ def _ports() -> None:
 def _accompany(
     melody: Annotated[Path, typer.Argument(help="A MIDI file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The MIDI file to write.")],
-    model: Annotated[
-        str | None, typer.Option(help="gapt, mle, realchords, or an exported model file.")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
     track: Annotated[
         int | None,
         typer.Option(
@@ -503,17 +504,14 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures
 
 @bench.command("decision")
 def _bench_decision(
-    model: Annotated[
-        str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
     frames: Annotated[int, typer.Option(min=10, help="Decisions to time.")] = 1000,
     json: JsonFile = None,
 ) -> None:
     """Time the accompanist's decisions on one core, at a session's start and long after."""
     from gapt.live.bench_decision import bench_decision, report
-    from gapt.live.models import DEFAULT_MODEL
 
-    report(bench_decision(model or DEFAULT_MODEL, frames), json)
+    report(bench_decision(model, frames), json)
 
 
 @bench.command("measures")
@@ -557,16 +555,13 @@ def _bench_live(
     sessions: Annotated[int, typer.Option(min=1, help="Players at the same time.")] = 20,
     bpm: Annotated[float, typer.Option(min=20, max=400, help="Their tempo.")] = 120,
     seconds: Annotated[float, typer.Option(min=1, help="How long they play.")] = 30,
-    model: Annotated[
-        str | None, typer.Option(help="A shipped model's name, or an .onnx file.")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
     json: JsonFile = None,
 ) -> None:
     """Time the answers of a server that many play with, in real time, over sockets."""
     from gapt.live.bench_live import bench_live, report
-    from gapt.live.models import DEFAULT_MODEL
 
-    report(bench_live(sessions, bpm, seconds, model or DEFAULT_MODEL), json)
+    report(bench_live(sessions, bpm, seconds, model), json)
 
 
 def main() -> None:

@@ -4,9 +4,8 @@ import pytest
 from jam_process import jam_at
 from page_driver import CHROMIUM, chromium, listen_for_complaints, open_page
 
-from gapt.live.models import DEFAULT_MODEL
 from gapt.live.server import make_offer
-from gapt.weights import shipped_models
+from gapt.weights import DEFAULT_MODEL, shipped_models
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ from jam_process import jam_at
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from gapt.live.models import DEFAULT_MODEL
 from gapt.live.protocol import MAX_MESSAGE, MAX_STATES, VERSION, Hello, Melody, State, encode
 from gapt.live.server import make_offer
 from gapt.live.session import Session
 from gapt.music.frames import HOLD, MELODY
+from gapt.weights import DEFAULT_MODEL
 
 app = typer.Typer(pretty_exceptions_enable=False)
 

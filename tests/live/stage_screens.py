@@ -10,7 +10,7 @@ from pathlib import Path
 from jam_process import jam_at
 from page_driver import TUNE, chromium, open_page, play, repeated, start
 
-from gapt.live.models import DEFAULT_MODEL
+from gapt.weights import DEFAULT_MODEL
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 GUISES = {

@@ -19,7 +19,7 @@ from cut_line import line_to
 from jam_process import jam_at
 from page_driver import TUNE, answer_times, chromium, open_page, play, repeated, start, wait_until
 
-from gapt.live.models import DEFAULT_MODEL
+from gapt.weights import DEFAULT_MODEL
 
 
 def melody(corpus, frames):

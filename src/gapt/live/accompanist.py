@@ -26,9 +26,10 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from gapt.live.context import Context, Step, decide
-from gapt.live.models import DEFAULT_MODEL, OnnxPolicy, load_model, resolve_model
+from gapt.live.models import OnnxPolicy, load_model, resolve_model
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
+from gapt.weights import DEFAULT_MODEL
 
 _KEPT = 1024
 """Frames that are remembered: more than twice any policy's reach and any plan."""

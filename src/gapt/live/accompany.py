@@ -24,11 +24,11 @@ from gapt.errors import UserError
 from gapt.evaluation.measures import harmony, harmony_strict
 from gapt.files import write_json
 from gapt.live.accompanist import Accompanist
-from gapt.live.models import DEFAULT_MODEL
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, encode
 from gapt.music.leadsheet import LeadSheet
 from gapt.music.midi import MelodyFile, read_melody, write
+from gapt.weights import DEFAULT_MODEL
 
 MAX_TEMPERATURE = 2.0
 
@@ -100,7 +100,7 @@ def accompany_file(
     source: Path,
     out: Path,
     *,
-    model: str | None = None,
+    model: str = DEFAULT_MODEL,
     track: int | None = None,
     temperature: float = 1.0,
     listen: int = 0,
@@ -131,7 +131,6 @@ def accompany_file(
             f"the melody ends after {melody.beats:g} beats, and --listen {listen} would hear it "
             "all before the first chord"
         )
-    model = model or DEFAULT_MODEL
     seed = secrets.randbelow(2**32) if seed is None else seed
     accompanist = Accompanist.load(
         model, temperature=temperature, seed=seed, listen=listen * FRAMES_PER_BEAT

@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 import mido
 
 from gapt.live.accompanist import Accompanist
-from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
+from gapt.live.models import load_model, resolve_model
 from gapt.live.ports import open_input, open_output
 from gapt.music.chords import chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, SILENCE
@@ -146,7 +146,7 @@ def play(
     *,
     clock: str,
     bpm: float,
-    model: str | None,
+    model: str,
     temperature: float,
     listen: int,
 ) -> None:
@@ -164,7 +164,7 @@ def play(
     Raises:
         UserError: any of these cannot be used.
     """
-    policy = load_model(resolve_model(model or DEFAULT_MODEL))
+    policy = load_model(resolve_model(model))
 
     def begin() -> Accompanist:
         accompanist = Accompanist(policy, temperature=temperature, listen=listen * FRAMES_PER_BEAT)

@@ -24,8 +24,6 @@ from gapt.errors import UserError, did_you_mean
 from gapt.music.chords import VOCABULARY_ID
 from gapt.weights import GRAPH_FORMAT, shipped, shipped_models
 
-DEFAULT_MODEL = "gapt"
-
 
 def resolve_model(name_or_path: str | Path) -> Path:
     """The ONNX file of a shipped model's name, or of a path.

@@ -34,7 +34,7 @@ from gapt.live.access import SafeHeaders, TokenRequired, same_origin
 from gapt.live.accompanist import Accompanist
 from gapt.live.engine import Engine, Seat
 from gapt.live.line import Line
-from gapt.live.models import DEFAULT_MODEL, load_model, resolve_model
+from gapt.live.models import load_model, resolve_model
 from gapt.live.protocol import MAX_NAME, Hello, ProtocolError, check_version
 from gapt.live.session import Offer, Session
 from gapt.weights import shipped_models
@@ -180,7 +180,7 @@ def application(
     )
 
 
-def make_offer(model: str | None, temperature: float) -> Offer:
+def make_offer(model: str, temperature: float) -> Offer:
     """The shipped models and, if `model` is a file, that one under its own name.
 
     All are loaded now: a broken file is refused before the first player arrives, and players may
@@ -190,17 +190,16 @@ def make_offer(model: str | None, temperature: float) -> Offer:
         UserError: no such model, a file that is no model, or one with the name of a shipped one.
     """
     paths = {name: resolve_model(name) for name in shipped_models()}
-    name = model or DEFAULT_MODEL
-    if name not in paths:
-        path = resolve_model(name)
-        name = path.stem[:MAX_NAME]
-        if name in paths:
+    if model not in paths:
+        path = resolve_model(model)
+        model = path.stem[:MAX_NAME]
+        if model in paths:
             raise UserError(f"{path} has the name of a shipped model; rename the file")
-        paths[name] = path
+        paths[model] = path
     models = {name: load_model(path) for name, path in paths.items()}
     for policy in models.values():  # so that the first player does not wait for one-time set-up
         Accompanist(policy).think()
-    return Offer(models, name, temperature)
+    return Offer(models, model, temperature)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -226,7 +225,7 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(host: str, port: int, model: str | None, temperature: float, open_browser: bool) -> None:
+def serve(host: str, port: int, model: str, temperature: float, open_browser: bool) -> None:
     """Serve the page until interrupted, and say where.
 
     Raises:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
+DEFAULT_MODEL = "gapt"
+"""The policy that plays where no other is named."""
+
 GRAPH_FORMAT = 2
 """What a policy.onnx and its player must agree on: 2 since the first frame keeps its slot."""
 
