@@ -6,7 +6,7 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -254,21 +254,13 @@ def _train(
     import msgspec
 
     from gapt.corpora.store import Corpus
-    from gapt.training import judge, post, pretrain
     from gapt.training.recipes import load_recipe
+    from gapt.training.stages import train
 
-    stages: dict[Stage, Callable[..., None]] = {
-        Stage.policy: pretrain.train_policy,
-        Stage.anchor: pretrain.train_anchor,
-        Stage.contrastive: judge.train_contrastive,
-        Stage.discriminative: judge.train_discriminative,
-        Stage.generative: judge.train_generative,
-        Stage.rl: post.post_train,
-    }
     settings = load_recipe(recipe, stage)
     if seed is not None:
         settings = msgspec.structs.replace(settings, seed=seed)
-    stages[stage](settings, Corpus.load(corpus), out, resume=resume)
+    train(stage, settings, Corpus.load(corpus), out, resume=resume)
 
 
 class Preset(StrEnum):

@@ -7,8 +7,6 @@ import msgspec
 import pytest
 
 from gapt.corpora.store import Corpus
-from gapt.training.judge import train_contrastive, train_discriminative
-from gapt.training.pretrain import train_anchor, train_policy
 from gapt.training.recipes import (
     ANCHOR_RECIPES,
     CONTRASTIVE_RECIPES,
@@ -17,6 +15,7 @@ from gapt.training.recipes import (
     POST_TRAINING_RECIPES,
     PostTrainingRecipe,
 )
+from gapt.training.stages import train
 
 
 class Pretrained(NamedTuple):
@@ -30,11 +29,11 @@ class Pretrained(NamedTuple):
 def pretrained(tunes, tmp_path_factory) -> Pretrained:
     """GAPT at `tiny`, ready to be trained."""
     runs, corpus = tmp_path_factory.mktemp("pretrained"), Corpus.load(tunes)
-    train_policy(POLICY_RECIPES["tiny"], corpus, runs / "policy")
-    train_anchor(ANCHOR_RECIPES["tiny"], corpus, runs / "anchor")
+    train("policy", POLICY_RECIPES["tiny"], corpus, runs / "policy")
+    train("anchor", ANCHOR_RECIPES["tiny"], corpus, runs / "anchor")
     judges = runs / "judges"
-    train_contrastive(CONTRASTIVE_RECIPES["tiny"], corpus, judges / "contrastive-0")
-    train_discriminative(DISCRIMINATIVE_RECIPES["tiny"], corpus, judges / "discriminative-0")
+    train("contrastive", CONTRASTIVE_RECIPES["tiny"], corpus, judges / "contrastive-0")
+    train("discriminative", DISCRIMINATIVE_RECIPES["tiny"], corpus, judges / "discriminative-0")
     recipe = msgspec.structs.replace(
         POST_TRAINING_RECIPES["tiny"],
         start=str(runs / "policy"),

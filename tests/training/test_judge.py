@@ -17,11 +17,9 @@ from gapt.training.judge import (
     ContrastiveTask,
     DiscriminativeTask,
     GenerativeTask,
-    train_contrastive,
-    train_discriminative,
-    train_generative,
 )
 from gapt.training.recipes import CONTRASTIVE_RECIPES
+from gapt.training.stages import train
 
 # The built-in tunes have two valid songs: enough to run, too few to validate on.
 RECIPE = msgspec.structs.replace(CONTRASTIVE_RECIPES["tiny"], lengths=(32,))
@@ -34,7 +32,7 @@ def logged(run, name):
 
 def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, steps=120)
-    train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
+    train("contrastive", recipe, Corpus.load(tunes), tmp_path / "run")
     losses = logged(tmp_path / "run", "train/loss")
     assert np.mean(losses[-3:]) < 0.65 * np.log(16)  # a judge that knows nothing: log 16
     judge = load_judge(tmp_path / "run", ContrastiveJudge)
@@ -49,7 +47,7 @@ def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
 def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, steps=400)
     corpus = Corpus.load(tunes)
-    train_discriminative(recipe, corpus, tmp_path / "run")
+    train("discriminative", recipe, corpus, tmp_path / "run")
     judge = load_judge(tmp_path / "run" / "last.safetensors", DiscriminativeJudge)
     batch = ContrastiveTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
     melody, chords, real = map(torch.from_numpy, batch)
@@ -63,7 +61,7 @@ def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):
 def test_the_generative_judge_learns_which_notes_go_with_the_chords(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, steps=200)
     corpus = Corpus.load(tunes)
-    train_generative(recipe, corpus, tmp_path / "run")
+    train("generative", recipe, corpus, tmp_path / "run")
     judge = load_judge(tmp_path / "run" / "last.safetensors", GenerativeJudge)
     batch = GenerativeTask(RECIPE, corpus).draw(np.random.default_rng(99), 12)
     melody, chords, real = map(torch.from_numpy, batch)
@@ -147,7 +145,7 @@ def test_windows_are_full_and_of_distinct_songs(tunes):
 def test_too_few_held_out_songs_are_named(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, lengths=(100_000,))
     with pytest.raises(UserError, match="fewer than two songs of the valid split have 100000"):
-        train_contrastive(recipe, Corpus.load(tunes), tmp_path / "run")
+        train("contrastive", recipe, Corpus.load(tunes), tmp_path / "run")
 
 
 def test_a_corpus_of_short_songs_is_refused_before_anything_is_learnt(tunes):

@@ -17,11 +17,11 @@ from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
 from gapt.training.post import PostTraining, post_train
-from gapt.training.pretrain import train_anchor
 from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
 from gapt.training.rollout import rollout
 from gapt.training.schedule import TwoPhase
+from gapt.training.stages import train
 from gapt.training.supervised import launch
 from gapt.training.watch import Watch
 
@@ -143,7 +143,7 @@ def test_with_a_head_start_critic_and_discriminator_learn_before_the_policy_does
 def test_the_melody_agent_is_the_same_with_roles_swapped(pretrained, tmp_path):
     corpus = Corpus.load(pretrained.corpus)
     anchor = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", steps=10)
-    train_anchor(anchor, corpus, tmp_path / "anchor")
+    train("anchor", anchor, corpus, tmp_path / "anchor")
     recipe = msgspec.structs.replace(
         pretrained.recipe,
         part="melody",

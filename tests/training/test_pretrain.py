@@ -26,11 +26,10 @@ from gapt.training.pretrain import (
     anchor_nll,
     corrections,
     nll,
-    train_anchor,
-    train_policy,
 )
 from gapt.training.recipes import ANCHOR_RECIPES, POLICY_RECIPES
 from gapt.training.run import Run, read_log
+from gapt.training.stages import train
 from gapt.training.supervised import learning_rate, resolved
 
 RECIPE = msgspec.structs.replace(
@@ -51,7 +50,7 @@ def measurements(run):
 @pytest.fixture(scope="module")
 def unbroken(tunes, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "unbroken"
-    train_policy(RECIPE, Corpus.load(tunes), out)
+    train("policy", RECIPE, Corpus.load(tunes), out)
     return out
 
 
@@ -73,7 +72,7 @@ def test_a_run_says_what_it_did(unbroken):
 
 def test_a_run_says_which_precision_its_device_was_given(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, precision=None, steps=10)
-    train_policy(recipe, Corpus.load(tunes), tmp_path / "run")
+    train("policy", recipe, Corpus.load(tunes), tmp_path / "run")
     chosen = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["precision"]
     assert chosen in ("bf16-mixed", "32-true")
     # What the configuration says can be asked for, and is then not chosen again.
@@ -87,7 +86,7 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(unbroken, tunes, tmp
     options = ["--recipe", recipe, "--corpus", tunes, "--out", out]
     killed(20, "valid/chord_nll", "policy", *options)
     assert load(out / "last.safetensors", "policy")[0].step == 10
-    train_policy(RECIPE, Corpus.load(tunes), out, resume=True)
+    train("policy", RECIPE, Corpus.load(tunes), out, resume=True)
     assert_same_run(out, unbroken)
 
 
@@ -150,7 +149,7 @@ def alone_and_together(stage, recipe, corpus, folder, monkeypatch):
 
 def test_a_run_may_start_from_another(unbroken, tunes, tmp_path):
     again = msgspec.structs.replace(RECIPE, start=str(unbroken), steps=10, learning_rate=1e-9)
-    train_policy(again, Corpus.load(tunes), tmp_path / "again")
+    train("policy", again, Corpus.load(tunes), tmp_path / "again")
     assert measurements(tmp_path / "again")[10, "valid/chord_nll"] == pytest.approx(
         min(v for (_, name), v in measurements(unbroken).items() if name == "valid/chord_nll"),
         rel=1e-4,
@@ -159,12 +158,12 @@ def test_a_run_may_start_from_another(unbroken, tunes, tmp_path):
         again, transformer=msgspec.structs.replace(RECIPE.transformer, layers=3)
     )
     with pytest.raises(UserError, match="has the sizes"):
-        train_policy(larger, Corpus.load(tunes), tmp_path / "larger")
+        train("policy", larger, Corpus.load(tunes), tmp_path / "larger")
 
 
 def test_the_anchor_learns_too(tunes, tmp_path):
     recipe = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], steps=40, validate_every=10)
-    train_anchor(recipe, Corpus.load(tunes), tmp_path / "anchor")
+    train("anchor", recipe, Corpus.load(tunes), tmp_path / "anchor")
     logged = measurements(tmp_path / "anchor")
     assert logged[40, "train/chord_nll"] < 0.75 * logged[10, "train/chord_nll"]
     assert (40, "valid/melody_nll") not in logged
@@ -174,13 +173,13 @@ def test_the_anchor_learns_too(tunes, tmp_path):
 def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_path):
     corpus = Corpus.load(tunes)
     with pytest.raises(UserError, match="already holds a run; add --resume"):
-        train_policy(RECIPE, corpus, unbroken)
+        train("policy", RECIPE, corpus, unbroken)
     other = msgspec.structs.replace(RECIPE, learning_rate=1.0)
     with pytest.raises(UserError, match=r"another recipe: 'learning_rate' was 0\.01"):
-        train_policy(other, corpus, unbroken, resume=True)
+        train("policy", other, corpus, unbroken, resume=True)
     (tmp_path / "best.safetensors").write_bytes((unbroken / "best.safetensors").read_bytes())
     with pytest.raises(UserError, match="holds weights, but no run"):
-        train_policy(RECIPE, corpus, tmp_path, resume=True)
+        train("policy", RECIPE, corpus, tmp_path, resume=True)
 
 
 def test_a_run_of_another_version_is_not_gone_on_with(unbroken, tunes, tmp_path):
@@ -189,7 +188,7 @@ def test_a_run_of_another_version_is_not_gone_on_with(unbroken, tunes, tmp_path)
     del tensors["calm"]
     save(run / "last.safetensors", header, tensors)
     with pytest.raises(UserError, match="is of another version of gapt: no tensor 'calm'"):
-        train_policy(RECIPE, Corpus.load(tunes), run, resume=True)
+        train("policy", RECIPE, Corpus.load(tunes), run, resume=True)
 
 
 def test_a_run_goes_on_in_the_precision_that_it_began_in(tmp_path):
@@ -209,7 +208,7 @@ def test_what_was_cut_off_before_its_first_checkpoint_begins_anew(
     older = config.replace("own_past: 0.0\n", "")  # of before there was such a key
     (tmp_path / "config.yaml").write_text(older)
     (tmp_path / "metrics.csv").write_text("step,name,value\n10,train/chord_nll,9.0\n")
-    train_policy(RECIPE, Corpus.load(tunes), tmp_path, resume=True)
+    train("policy", RECIPE, Corpus.load(tunes), tmp_path, resume=True)
     assert "starting at update 0" in capsys.readouterr().out
     assert measurements(tmp_path) == measurements(unbroken)
 
@@ -221,7 +220,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
         "gapt.training.supervised.learning_rate", lambda _, step: 1e-3 if step < 12 else 1e30
     )
     with pytest.raises(UserError, match=r"the loss is .* at step 13"):
-        train_policy(RECIPE, Corpus.load(tunes), tmp_path / "run")
+        train("policy", RECIPE, Corpus.load(tunes), tmp_path / "run")
     header, tensors = load(tmp_path / "run" / "last.safetensors", "policy")
     assert header.step == 10
     assert all(tensor.isfinite().all() for tensor in tensors.values())
@@ -230,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
 def test_a_corpus_without_the_mixture_is_refused(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, mixture={"pop909": 1.0})
     with pytest.raises(UserError, match="has no pop909 to train on"):
-        train_policy(recipe, Corpus.load(tunes), tmp_path / "run")
+        train("policy", recipe, Corpus.load(tunes), tmp_path / "run")
 
 
 def test_negative_log_likelihood_by_hand():
@@ -292,7 +291,7 @@ def test_a_past_of_its_own_is_learnt_from(unbroken, tunes, tmp_path):
     corpus = Corpus.load(tunes)
     task = PolicyTask(recipe, corpus)
     before = task.validate(task.model, torch.device("cpu"))
-    train_policy(recipe, corpus, tmp_path / "run")
+    train("policy", recipe, corpus, tmp_path / "run")
     best = min(
         measurements(tmp_path / "run")[step, "valid/own_chord_nll"] for step in (10, 20, 30, 40)
     )
@@ -317,7 +316,7 @@ def test_the_anchor_hears_the_melody_under_a_wrong_past():
 def test_a_melodys_anchor_has_no_wrong_past(tunes, tmp_path):
     recipe = msgspec.structs.replace(ANCHOR_RECIPES["tiny"], part="melody", wrong_past=0.5)
     with pytest.raises(UserError, match="wrong_past"):
-        train_anchor(recipe, Corpus.load(tunes), tmp_path / "run")
+        train("anchor", recipe, Corpus.load(tunes), tmp_path / "run")
 
 
 HALVES = slice(0, 32), slice(32, 64)

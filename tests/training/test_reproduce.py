@@ -9,7 +9,7 @@ import pytest
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.training import reproduce as module
-from gapt.training.reproduce import reproduce, stages, steps_done
+from gapt.training.reproduce import plan, reproduce, steps_done
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def short(monkeypatch):
     def few(*args, **sizes):
         return [
             run._replace(recipe=msgspec.structs.replace(run.recipe, steps=3, validate_every=2))
-            for run in stages(*args, **sizes)
+            for run in plan(*args, **sizes)
         ]
 
-    monkeypatch.setattr(module, "stages", few)
+    monkeypatch.setattr(module, "plan", few)
 
 
 def test_everything_is_trained_once_and_compared(short, tunes, tmp_path):
@@ -75,25 +75,25 @@ def test_what_would_fail_in_the_end_fails_before_anything_is_trained(tunes, tmp_
 def test_every_run_starts_from_what_was_made_before_it(tmp_path):
     for preset in ("tiny", "small", "paper"):
         made = set()
-        for run in stages(preset, tmp_path, module.SYSTEMS[::-1], [0, 1], duet=True):
+        for run in plan(preset, tmp_path, module.SYSTEMS[::-1], [0, 1], duet=True):
             for needed in ("start", "anchor", "judges"):
                 path = getattr(run.recipe, needed, None)
                 assert path is None or any(str(tmp_path / name).startswith(path) for name in made)
             made.add(run.name)
-        assert len(made) == len(stages(preset, tmp_path, module.SYSTEMS, [0, 1], duet=True))
+        assert len(made) == len(plan(preset, tmp_path, module.SYSTEMS, [0, 1], duet=True))
         assert "melody-agent" in made
 
 
 def test_a_system_goes_on_from_the_run_of_its_own_seed(tmp_path):
-    runs = {run.name: run for run in stages("small", tmp_path, ["gapt-following", "gapt"], [0, 1])}
+    runs = {run.name: run for run in plan("small", tmp_path, ["gapt-following", "gapt"], [0, 1])}
     assert runs["gapt-following-1"].recipe.start == str(tmp_path / "gapt-1")
     with pytest.raises(UserError, match="gapt-following goes on from gapt"):
-        stages("small", tmp_path, ["gapt-following"], [0])
+        plan("small", tmp_path, ["gapt-following"], [0])
 
 
 def test_post_training_can_be_made_larger_than_its_recipes_say(tmp_path):
-    usual = stages("small", tmp_path, ["gapt"], [0])
-    larger = stages("small", tmp_path, ["gapt"], [0], updates=600, batch=128)
+    usual = plan("small", tmp_path, ["gapt"], [0])
+    larger = plan("small", tmp_path, ["gapt"], [0], updates=600, batch=128)
     assert larger[:-1] == usual[:-1]
     assert (usual[-1].recipe.steps, usual[-1].recipe.batch) == (200, 64)
     assert larger[-1].recipe == msgspec.structs.replace(usual[-1].recipe, steps=600, batch=128)

@@ -8,8 +8,6 @@ random key of its own, and all windows have one length.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,7 +27,7 @@ from gapt.models.judges import (
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
-from gapt.training.supervised import Task, fit, of_all_processes
+from gapt.training.supervised import Task, of_all_processes
 
 MIXTURES = 4
 """Of true and other chords, that a discriminative judge is validated on."""
@@ -227,24 +225,3 @@ class GenerativeTask(_JudgeTask):
         batch = self._held_out(device)
         _, measures = self.loss(model, batch, float(batch[-1].sum()))
         return {name: float(value) for name, value in measures.items()}
-
-
-def train_contrastive(
-    recipe: JudgeRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
-    """Train a contrastive judge into the run folder `out`; see `gapt.training.supervised.fit`."""
-    fit(ContrastiveTask(recipe, corpus), recipe, out, resume=resume)
-
-
-def train_discriminative(
-    recipe: JudgeRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
-    """Train a discriminative judge likewise."""
-    fit(DiscriminativeTask(recipe, corpus), recipe, out, resume=resume)
-
-
-def train_generative(
-    recipe: JudgeRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
-    """Train a generative judge likewise."""
-    fit(GenerativeTask(recipe, corpus), recipe, out, resume=resume)

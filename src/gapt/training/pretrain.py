@@ -26,7 +26,7 @@ from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Vo
 from gapt.training.batches import Batch, Mixture, OwnPast, held_out, stack, with_wrong_past
 from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
 from gapt.training.rollout import draw_noise, rollout
-from gapt.training.supervised import Task, fit
+from gapt.training.supervised import Task
 
 
 def nll(logits: Tensor, actions: Tensor) -> Tensor:
@@ -229,15 +229,3 @@ def song_nll(
             totals[name] = totals.get(name, 0.0) + float((part * real).sum())
         count += int(real.sum())
     return {name: total / count for name, total in totals.items()}
-
-
-def train_policy(
-    recipe: LikelihoodRecipe, corpus: Corpus, out: Path, *, resume: bool = False
-) -> None:
-    """Train the online policy into the run folder `out`; see `gapt.training.supervised.fit`."""
-    fit(PolicyTask(recipe, corpus), recipe, out, resume=resume)
-
-
-def train_anchor(recipe: AnchorRecipe, corpus: Corpus, out: Path, *, resume: bool = False) -> None:
-    """Train the offline anchor likewise."""
-    fit(AnchorTask(recipe, corpus), recipe, out, resume=resume)

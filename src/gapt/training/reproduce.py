@@ -9,7 +9,7 @@ ends. A folder a run, beside `evaluation`:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +22,11 @@ from gapt.evaluation.evaluate import evaluate
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
 from gapt.training.batches import Mixture, held_out
-from gapt.training.judge import (
-    train_contrastive,
-    train_discriminative,
-    train_generative,
-    validation_pairs,
-)
-from gapt.training.post import check_sizes, post_train
-from gapt.training.pretrain import train_anchor, train_policy
+from gapt.training.judge import validation_pairs
+from gapt.training.post import check_sizes
 from gapt.training.recipes import RECIPES, JudgeRecipe, PostTrainingRecipe, load_recipe
 from gapt.training.run import LAST, check_folder
+from gapt.training.stages import train
 from gapt.training.supervised import check_batch
 
 SYSTEMS = (
@@ -42,15 +37,15 @@ SYSTEMS = (
 MELODY_AGENT = "melody-agent"
 
 
-class Stage(NamedTuple):
-    """One run: its folder's name, its recipe, and what trains it."""
+class Planned(NamedTuple):
+    """One run: its folder's name, its stage, and its recipe."""
 
     name: str
+    stage: str
     recipe: Any
-    train: Callable[..., None]
 
 
-def stages(
+def plan(
     preset: str,
     out: Path,
     systems: Sequence[str],
@@ -59,7 +54,7 @@ def stages(
     updates: int | None = None,
     batch: int | None = None,
     duet: bool = False,
-) -> list[Stage]:
+) -> list[Planned]:
     """All runs of a reproduction into `out`, each after those that it starts from.
 
     Args:
@@ -74,31 +69,29 @@ def stages(
         UserError: a system goes on from one that is not among `systems`.
     """
 
-    def stage(
-        name: str, kind: str, recipe: str, train: Callable[..., None], **changes: Any
-    ) -> Stage:
-        loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", kind)
-        return Stage(name, msgspec.structs.replace(loaded, **changes), train)
+    def planned(name: str, stage: str, recipe: str, **changes: Any) -> Planned:
+        loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", stage)
+        return Planned(name, stage, msgspec.structs.replace(loaded, **changes))
 
-    runs = [stage("mle", "policy", "policy", train_policy)]
+    runs = [planned("mle", "policy", "policy")]
     if (RECIPES / f"policy-recover-{preset}.yaml").exists():
-        mle = str(out / "mle")
-        runs.append(stage("recover", "policy", "policy-recover", train_policy, start=mle))
-    runs.append(stage("anchor", "anchor", "anchor", train_anchor))
+        runs.append(planned("recover", "policy", "policy-recover", start=str(out / "mle")))
+    runs.append(planned("anchor", "anchor", "anchor"))
     for seed in (0, 1):
-        for kind, recipe, train in (
-            ("generative", "generative", train_generative),
-            ("discriminative", "discriminative", train_discriminative),
-            ("discriminative", "discriminative-rhythm", train_discriminative),
-            ("contrastive", "contrastive", train_contrastive),
-            ("contrastive", "contrastive-rhythm", train_contrastive),
+        for recipe in (
+            "generative",
+            "discriminative",
+            "discriminative-rhythm",
+            "contrastive",
+            "contrastive-rhythm",
         ):
-            runs.append(stage(f"judges/{recipe}-{seed}", kind, recipe, train, seed=seed))
+            stage = recipe.removesuffix("-rhythm")
+            runs.append(planned(f"judges/{recipe}-{seed}", stage, recipe, seed=seed))
     sizes = {"steps": updates, "batch": batch}
     given = {key: size for key, size in sizes.items() if size is not None}
     for system in sorted(systems, key=SYSTEMS.index):
         for seed in seeds:
-            run = stage(f"{system}-{seed}", "rl", f"rl/{system}", post_train, seed=seed, **given)
+            run = planned(f"{system}-{seed}", "rl", f"rl/{system}", seed=seed, **given)
             start = Path(run.recipe.start).name
             if start in SYSTEMS:
                 if start not in systems:
@@ -106,13 +99,13 @@ def stages(
                 start = f"{start}-{seed}"
             runs.append(_within(out, run, start, "anchor"))
     if duet:
-        runs.append(stage("anchor-melody", "anchor", "anchor-melody", train_anchor))
-        agent = stage(MELODY_AGENT, "rl", f"rl/{MELODY_AGENT}", post_train, **given)
+        runs.append(planned("anchor-melody", "anchor", "anchor-melody"))
+        agent = planned(MELODY_AGENT, "rl", f"rl/{MELODY_AGENT}", **given)
         runs.append(_within(out, agent, Path(agent.recipe.start).name, "anchor-melody"))
     return runs
 
 
-def _within(out: Path, run: Stage, start: str, anchor: str) -> Stage:
+def _within(out: Path, run: Planned, start: str, anchor: str) -> Planned:
     """A run of post-training that takes what it needs from its own reproduction."""
     needed = {"start": start, "anchor": anchor, "judges": "judges"}
     paths = {key: str(out / name) for key, name in needed.items()}
@@ -134,13 +127,13 @@ def reproduce(
 ) -> None:
     """Train all that is not yet trained below `out`, and evaluate it into `out/evaluation`.
 
-    For what is to be trained see `stages`, for how it is evaluated `evaluate`.
+    For what is to be trained see `plan`, for how it is evaluated `evaluate`.
 
     Raises:
-        UserError: see the stages and `evaluate`.
+        UserError: see `train` and `evaluate`.
     """
     duet = any(SCENARIOS[scenario].duet for scenario in scenarios)
-    runs = stages(preset, out, systems, seeds, updates=updates, batch=batch, duet=duet)
+    runs = plan(preset, out, systems, seeds, updates=updates, batch=batch, duet=duet)
     # What would fail in the end, after days perhaps, fails now.
     processes, first = int(os.environ.get("WORLD_SIZE", "1")), os.environ.get("RANK", "0") == "0"
     for run in runs:
@@ -162,7 +155,7 @@ def reproduce(
         if first:
             print(f"{number}/{len(runs)} {run.name}: {done} of {run.recipe.steps} updates made")
         if done < run.recipe.steps:
-            run.train(run.recipe, corpus, out / run.name, resume=done > 0)
+            train(run.stage, run.recipe, corpus, out / run.name, resume=done > 0)
     if not first:
         return
     players: dict[str, list[Path]] = {
