@@ -70,5 +70,5 @@ def move_onsets(chords: np.ndarray, most: float, rng: np.random.Generator) -> np
     song = np.arange(songs)[:, None]
     origin = source[song, latest]
     symbol = CHORDS.symbol(chords[song, origin])
-    states = np.where(source >= 0, 1 + symbol, 1 + CHORDS.symbols + symbol)
+    states = np.where(source >= 0, CHORDS.on(symbol), CHORDS.hold(symbol))
     return np.where(sounds[song, origin], states, SILENCE)

@@ -115,8 +115,7 @@ def changes_by_bar(play: Play) -> np.ndarray:
 
     Sum over songs, then divide: songs end.
     """
-    onsets = CHORDS.is_on(play.chords) & play.real
-    parts = onsets, play.real / FRAMES_PER_BAR
+    parts = _onsets(play), play.real / FRAMES_PER_BAR
     return _counts(*(x.reshape(len(x), -1, FRAMES_PER_BAR) for x in parts))
 
 
@@ -162,27 +161,23 @@ def ratio(counts: np.ndarray) -> np.ndarray:
     return np.where(of > 0, hits / np.maximum(of, 1e-12), np.nan)
 
 
-def _per_song(shares: np.ndarray) -> np.ndarray:
-    """The statistics [S, 2] of a mean over the songs in which a share [S] is defined."""
-    defined = ~np.isnan(shares)
-    return np.stack([np.where(defined, shares, 0.0), defined], axis=-1).astype(float)
+def _mean_over_songs(share: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+    """Of a share of melody and chords: its mean over the songs in which it is defined."""
 
+    def statistics(play: Play) -> np.ndarray:
+        shares = share(np.where(play.real, play.melody, SILENCE), play.chords)
+        defined = ~np.isnan(shares)
+        return np.stack([np.where(defined, shares, 0.0), defined], axis=-1).astype(float)
 
-def _harmony_statistics(play: Play) -> np.ndarray:
-    return _per_song(harmony(np.where(play.real, play.melody, SILENCE), play.chords))
-
-
-def _strict_statistics(play: Play) -> np.ndarray:
-    return _per_song(harmony_strict(np.where(play.real, play.melody, SILENCE), play.chords))
-
-
-def _above_chance_statistics(play: Play) -> np.ndarray:
-    melody = np.where(play.real, play.melody, SILENCE)
-    return _per_song(harmony_above_chance(melody, play.chords))
+    return Measure(statistics, ratio)
 
 
 def _sounding(play: Play) -> np.ndarray:
     return CHORDS.sounds(play.chords) & play.real
+
+
+def _onsets(play: Play) -> np.ndarray:
+    return CHORDS.is_on(play.chords) & play.real
 
 
 def _density_statistics(play: Play) -> np.ndarray:
@@ -195,12 +190,11 @@ def _silent_statistics(play: Play) -> np.ndarray:
 
 
 def _onset_statistics(play: Play) -> np.ndarray:
-    onsets = CHORDS.is_on(play.chords) & play.real
-    return _counts(onsets, play.real / FRAMES_PER_BAR)
+    return _counts(_onsets(play), play.real / FRAMES_PER_BAR)
 
 
 def _on_beat_statistics(play: Play) -> np.ndarray:
-    onsets = CHORDS.is_on(play.chords) & play.real
+    onsets = _onsets(play)
     return _counts(onsets[:, ::FRAMES_PER_BEAT], onsets)
 
 
@@ -233,7 +227,7 @@ def duration_counts(play: Play) -> np.ndarray:
     songs, frames = play.chords.shape
     counts = np.zeros((songs, frames + 1))
     sounding = _sounding(play)
-    onsets = CHORDS.is_on(play.chords) & play.real
+    onsets = _onsets(play)
     # A chord's number within its song, and so within all: the running count of onsets.
     number = onsets.cumsum(1) + np.concatenate([[0], onsets.sum(1).cumsum()[:-1]])[:, None]
     durations = np.bincount(number[sounding], minlength=onsets.sum() + 1)[1:]
@@ -251,7 +245,7 @@ def _interval_counts(play: Play) -> np.ndarray:
     note_onsets = np.where(MELODY.is_on(play.melody) & play.real, now, -_FAR)
     since = np.minimum(now - np.maximum.accumulate(note_onsets, axis=1), _FAR)
     counts = np.zeros((songs, _FAR + 1))
-    row, column = np.nonzero(CHORDS.is_on(play.chords) & play.real)
+    row, column = np.nonzero(_onsets(play))
     np.add.at(counts, (row, since[row, column]), 1)
     return counts
 
@@ -276,9 +270,9 @@ def onset_emd(truth: Play) -> Measure:
 
 
 MEASURES: dict[str, Measure] = {
-    "harmony": Measure(_harmony_statistics, ratio),
-    "harmony_strict": Measure(_strict_statistics, ratio),
-    "harmony_above_chance": Measure(_above_chance_statistics, ratio),
+    "harmony": _mean_over_songs(harmony),
+    "harmony_strict": _mean_over_songs(harmony_strict),
+    "harmony_above_chance": _mean_over_songs(harmony_above_chance),
     "chord_entropy": Measure(chord_counts, _entropy),
     "distinct_chords": Measure(chord_counts, lambda counts: (counts > 0).sum(-1).astype(float)),
     "pitch_classes_per_chord": Measure(_density_statistics, ratio),

@@ -61,7 +61,11 @@ def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> 
         "changes_by_bar": _over_time("changes", changes_by_bar, chapters),
     }
     write_json(out / "results.json", results)
-    text = [table(rows, _mean_and_deviation), _INTERVALS, table(rows, _interval)]
+    text = [
+        table(rows, _mean_and_deviation),
+        "95 % intervals over songs:\n",
+        table(rows, _interval),
+    ]
     for chapter in chapters:
         text.append(f"## {chapter.split}, {chapter.scenario}\n")
         for title, figure in _figures(chapter).items():
@@ -71,9 +75,6 @@ def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> 
             text.append(f"![{title}]({name})\n")
     with replacing(out / "results.md") as temporary:
         temporary.write_text("\n".join(text))
-
-
-_INTERVALS = "95 % intervals over songs:\n"
 
 
 def table(rows: Sequence[Row], cell: Callable[[Row], str]) -> str:

@@ -8,13 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from gapt.evaluation.measures import Play
-from gapt.evaluation.plots import Style
+from gapt.evaluation.measures import FRAMES_PER_BAR, Play
+from gapt.evaluation.plots import Style, clean
 from gapt.music.chords import CHORD_TONES, lead_sheet_name
-from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY
+from gapt.music.frames import CHORDS, MELODY
 
 _FRAMES = 128  # eight bars of 4/4: more would not leave room for the chords' names
-_BAR = 4 * FRAMES_PER_BEAT
 
 
 def piano_rolls(plays: Mapping[str, Play], styles: Mapping[str, Style]) -> Figure:
@@ -66,7 +65,8 @@ def _draw(axes: Axes, play: Play, reach: range, colour: str) -> None:
     frames = len(play.melody)
     axes.set_xlim(0, frames)
     axes.set_ylim(low - 0.5, high + 0.5)
-    axes.set_xticks(range(0, frames, _BAR), [str(1 + t // _BAR) for t in range(0, frames, _BAR)])
+    bars = range(0, frames, FRAMES_PER_BAR)
+    axes.set_xticks(bars, [str(bar) for bar, _ in enumerate(bars, start=1)])
     octaves = [pitch for pitch in reach if pitch % 12 == 0]
     axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
-    axes.spines[["top", "right"]].set_visible(False)
+    clean(axes)
