@@ -238,15 +238,18 @@ def _moved_chords() -> np.ndarray:
     return index - index % 12 + (index + shifts) % 12
 
 
-MELODY_TRANSPOSITIONS = _transposition_table(MELODY, _moved_pitches())
-CHORD_TRANSPOSITIONS = _transposition_table(CHORDS, _moved_chords())
+_MELODY_TRANSPOSITIONS = _transposition_table(MELODY, _moved_pitches())
+_CHORD_TRANSPOSITIONS = _transposition_table(CHORDS, _moved_chords())
 
 
-def transpose_melody(states: np.ndarray, semitones: int) -> np.ndarray:
-    """Melody states moved by -6..6 semitones; pitches that would leave MIDI's range fold back."""
-    return MELODY_TRANSPOSITIONS[semitones + MAX_TRANSPOSITION][states]
+def transpose_melody(states: np.ndarray, semitones: int | np.ndarray) -> np.ndarray:
+    """Melody states moved by -6..6 semitones, one number or as many as broadcast against them.
+
+    Pitches that would leave MIDI's range fold back.
+    """
+    return _MELODY_TRANSPOSITIONS[semitones + MAX_TRANSPOSITION, states]
 
 
-def transpose_chords(states: np.ndarray, semitones: int) -> np.ndarray:
-    """Chord states moved by -6..6 semitones."""
-    return CHORD_TRANSPOSITIONS[semitones + MAX_TRANSPOSITION][states]
+def transpose_chords(states: np.ndarray, semitones: int | np.ndarray) -> np.ndarray:
+    """Chord states likewise."""
+    return _CHORD_TRANSPOSITIONS[semitones + MAX_TRANSPOSITION, states]

@@ -16,14 +16,13 @@ from torch import Tensor
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.music.frames import (
-    CHORD_TRANSPOSITIONS,
     CHORDS,
     FRAMES_PER_BEAT,
     MAX_TRANSPOSITION,
     MELODY,
-    MELODY_TRANSPOSITIONS,
     SILENCE,
     transpose_chords,
+    transpose_melody,
 )
 
 _OTHER_KEYS = [semitones for semitones in range(-5, MAX_TRANSPOSITION + 1) if semitones]
@@ -82,12 +81,9 @@ def stack(songs: Sequence[Song], starts: Sequence[int], frames: int) -> Batch:
 
 def transpose(batch: Batch, semitones: np.ndarray) -> Batch:
     """Each row moved by its own -6..6 semitones, both parts alike; semitones int [B]."""
-    row = semitones[:, None] + MAX_TRANSPOSITION
-    return Batch(
-        MELODY_TRANSPOSITIONS[row, batch.melody].astype(np.int64),
-        CHORD_TRANSPOSITIONS[row, batch.chords].astype(np.int64),
-        batch.real,
-    )
+    by = semitones[:, None]
+    melody, chords = transpose_melody(batch.melody, by), transpose_chords(batch.chords, by)
+    return Batch(melody.astype(np.int64), chords.astype(np.int64), batch.real)
 
 
 def with_wrong_past(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
@@ -198,9 +194,7 @@ class Mixture:
         return transpose(stack(songs, starts, frames), semitones)
 
 
-def patches(
-    rows: int, frames: int, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor]:
+def patches(rows: int, frames: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """For patchworks of two sources: which of them each frame is from, bool [rows, frames].
 
     Half the rows are of the first source throughout; the others change between the two, at random,
