@@ -3,12 +3,11 @@
  * keyboard and the browser add. Tapped along with a click, and the middle of the taps taken.
  */
 
-import { AudioClock } from "./clock.js";
+import { AHEAD, AudioClock } from "./clock.js";
 import type { Synth } from "./synth.js";
 
 const BPM = 100;
 const PERIOD = 60 / BPM;
-const AHEAD = 0.1;
 export const TAPS = 10;
 
 export class Calibration {

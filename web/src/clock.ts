@@ -8,6 +8,9 @@
 
 export const FRAMES_PER_BEAT = 4;
 
+/** Seconds ahead of their time at which chords and clicks are handed to the audio clock. */
+export const AHEAD = 0.1;
+
 /** From `frame` on, `bpm` beats per minute. */
 export interface Tempo {
   frame: number;

@@ -10,6 +10,8 @@ export function letterOf(code: string): string {
 /**
  * Puts this keyboard's letters in all that speaks of keys (`data-keys`: their codes): at once where
  * the browser tells them, elsewhere as each is first pressed.
+ *
+ * @param onLearned is told that `letterOf` may say more than before, and at the start
  */
 export async function learnLetters(onLearned: () => void): Promise<void> {
   const learn = (code: string, letter: string): void => {
@@ -20,6 +22,7 @@ export async function learnLetters(onLearned: () => void): Promise<void> {
     letters.set(code, letter);
     onLearned();
   };
+  onLearned();
   for (const [code, letter] of await layout()) learn(code, letter.toUpperCase());
   addEventListener("keydown", ({ code, key, ctrlKey, altKey, metaKey, shiftKey }) => {
     const plain = key.length === 1 && !(ctrlKey || altKey || metaKey || shiftKey);

@@ -132,7 +132,7 @@ async function start(): Promise<void> {
 
 function stop(): void {
   // A session is one take: the next one starts cold.
-  if (player.stop()) void connection.begin(partner.wishes).catch(() => undefined);
+  if (player.stop()) void connection.begin(partner.wishes);
 }
 
 function toggle(): void {
@@ -249,4 +249,4 @@ function tick(): number {
 new Painting(stage, player, connection, pace);
 
 offerInspection(player, connection);
-void connection.begin(partner.wishes).catch(() => undefined);
+void connection.begin(partner.wishes);

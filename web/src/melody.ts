@@ -7,13 +7,7 @@
  * sound, no network.
  */
 
-export interface MelodyState {
-  frame: number;
-  /** MIDI pitch; null is a rest. */
-  pitch: number | null;
-  /** Whether the note begins in this frame. */
-  onset: boolean;
-}
+import type { State } from "./protocol.js";
 
 interface Note {
   pitch: number;
@@ -41,19 +35,19 @@ export class Melody {
   }
 
   /** The state of the next frame; call once its middle has passed. */
-  nextState(): MelodyState {
+  nextState(): State {
     const frame = this.frame++;
     let struck: Note | null = null;
     while (this.pending[0] && this.pending[0].on <= frame) struck = this.pending.shift()!;
     // A note of the count-in that is still held begins at frame 0; one that has ended does not.
     if (struck && struck.end > frame) {
       this.sounding = struck;
-      return { frame, pitch: struck.pitch, onset: true };
+      return { pitch: struck.pitch, onset: true };
     }
     if (this.sounding && this.sounding.end > frame) {
-      return { frame, pitch: this.sounding.pitch, onset: false };
+      return { pitch: this.sounding.pitch, onset: false };
     }
     this.sounding = null;
-    return { frame, pitch: null, onset: false };
+    return { pitch: null, onset: false };
   }
 }

@@ -1,5 +1,6 @@
 /** The piano on the page: its keys, where they lie, and which are lit. Knows no sound. */
 
+import { span } from "./dom.js";
 import { noteName } from "./names.js";
 
 const BLACK = new Set([1, 3, 6, 8, 10]);
@@ -15,7 +16,7 @@ export class Piano {
   private readonly keys = new Map<number, HTMLElement>();
   private readonly columns = new Map<number, Column>();
   private readonly pressed = new Set<number>();
-  private letters: readonly string[] = [..."AWSEDFTGYHUJKOLP;'"];
+  private letters: readonly string[] = [];
   private base = 60;
   private first = 0;
   private last = 0;
@@ -90,8 +91,8 @@ export class Piano {
       const letter = this.letters[pitch - this.base];
       const name = noteName(pitch);
       key.setAttribute("aria-label", letter ? `${name}, ${letter}` : name);
-      if (letter) key.append(print("letter", letter));
-      if (pitch % 12 === 0) key.append(print("name", name));
+      if (letter) key.append(span("letter", letter));
+      if (pitch % 12 === 0) key.append(span("name", name));
       if (this.pressed.has(pitch)) key.classList.add("pressed");
       const width = (black ? 0.62 : 1) / count;
       const left = black ? white / count - width / 2 : white / count;
@@ -109,11 +110,4 @@ export class Piano {
     this.element.replaceChildren(...whites, ...blacks);
     this.lightChord(this.chord);
   }
-}
-
-function print(className: string, text: string): HTMLSpanElement {
-  const span = document.createElement("span");
-  span.className = className;
-  span.textContent = text;
-  return span;
 }

@@ -1,7 +1,7 @@
 /** A past take, played again: the melody as it was played, the chords in the style chosen now. */
 
 import { Accompaniment } from "./accompaniment.js";
-import { AudioClock, Transport } from "./clock.js";
+import { AHEAD, AudioClock, Transport } from "./clock.js";
 import type { Style } from "./comping.js";
 import {
   chordIndexAt,
@@ -18,7 +18,6 @@ import type { Chord } from "./protocol.js";
 import type { Synth } from "./synth.js";
 
 const START_DELAY = 0.1;
-const AHEAD = 0.1;
 const SHOWN_AHEAD = 16; // frames
 
 export class Replay implements Performance {

@@ -6,7 +6,7 @@
  */
 
 import { FRAMES_PER_BEAT } from "./clock.js";
-import { element } from "./dom.js";
+import { element, span } from "./dom.js";
 import type { Gauges } from "./gauges.js";
 import { chordHue, chordParts, displayName } from "./names.js";
 import {
@@ -21,13 +21,6 @@ import { Runway } from "./runway.js";
 
 const STRIP_BARS = 8;
 const PHRASE_BARS = 4;
-
-function span(className: string, text: string): HTMLSpanElement {
-  const node = document.createElement("span");
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
 
 /** "Am7/E" as it is set: root, accidental, suffix and bass in their sizes. */
 function setChord(node: HTMLElement, name: string): void {

@@ -17,7 +17,7 @@
  */
 
 import { Accompaniment } from "./accompaniment.js";
-import { AudioClock, FRAMES_PER_BEAT, Transport } from "./clock.js";
+import { AHEAD, AudioClock, FRAMES_PER_BEAT, Transport } from "./clock.js";
 import type { Style } from "./comping.js";
 import { Ledger, type FrameRecord } from "./ledger.js";
 import { Melody } from "./melody.js";
@@ -33,7 +33,7 @@ import { Plan } from "./plan.js";
 import {
   MAX_STATES,
   type Chord,
-  type ClientMessage,
+  type MelodyMessage,
   type PlanMessage,
   type ReadyMessage,
   type SettingsMessage,
@@ -43,7 +43,7 @@ import type { Synth } from "./synth.js";
 
 export interface Line {
   readonly open: boolean;
-  send(message: Extract<ClientMessage, { type: "melody" }>): void;
+  send(message: MelodyMessage): void;
 }
 
 export interface TakeSettings {
@@ -55,8 +55,6 @@ export interface TakeSettings {
 }
 
 const START_DELAY = 0.15;
-/** Seconds ahead of their time at which chords and clicks are handed to the audio clock. */
-const AHEAD = 0.1;
 /** What is late already is struck this much ahead of now, for the audio thread to take it in. */
 const LATE_AHEAD = 0.01;
 /** Frames that a note lasts at least, should the clock be set right while it sounds. */
@@ -279,9 +277,9 @@ export class Take implements Performance {
   }
 
   private tell(): void {
-    const { frame, pitch, onset } = this.melody.nextState();
+    const { frame } = this.melody;
+    const state = this.melody.nextState();
     const record = this.ledger.at(frame);
-    const state: State = { pitch, onset };
     if (record) {
       record.melody = state;
       const planned = this.plan.final(frame);

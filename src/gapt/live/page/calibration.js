@@ -2,10 +2,9 @@
  * How late a player's hands are behind the click of the audio clock: by what the loudspeaker, the
  * keyboard and the browser add. Tapped along with a click, and the middle of the taps taken.
  */
-import { AudioClock } from "./clock.js";
+import { AHEAD, AudioClock } from "./clock.js";
 const BPM = 100;
 const PERIOD = 60 / BPM;
-const AHEAD = 0.1;
 export const TAPS = 10;
 export class Calibration {
     synth;

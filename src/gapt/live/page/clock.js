@@ -6,6 +6,8 @@
  * Knows no sound and no network.
  */
 export const FRAMES_PER_BEAT = 4;
+/** Seconds ahead of their time at which chords and clicks are handed to the audio clock. */
+export const AHEAD = 0.1;
 function segment(frame, time, bpm) {
     return { frame, time, bpm, period: 60 / bpm / FRAMES_PER_BEAT };
 }

@@ -101,7 +101,7 @@ export class Connection {
                     this.end(refusal, code === GOING_AWAY);
             };
         });
-        this.ready.catch(() => undefined); // the handlers report it; callers that await it see it too
+        this.ready.catch(() => undefined); // the handlers report it, and callers who await it
         return this.ready;
     }
     end(reason, idle) {
@@ -120,7 +120,7 @@ export class Connection {
             if (this.socket)
                 return;
             const resume = this.used ? lost : null;
-            void this.connect({ type: "hello", version: VERSION, ...this.wishes, resume }).catch(() => undefined);
+            void this.connect({ type: "hello", version: VERSION, ...this.wishes, resume });
         }, this.retryMs);
         this.retryMs = Math.min(LAST_RETRY_MS, 1.5 * this.retryMs);
     }

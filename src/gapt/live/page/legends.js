@@ -7,6 +7,8 @@ export function letterOf(code) {
 /**
  * Puts this keyboard's letters in all that speaks of keys (`data-keys`: their codes): at once where
  * the browser tells them, elsewhere as each is first pressed.
+ *
+ * @param onLearned is told that `letterOf` may say more than before, and at the start
  */
 export async function learnLetters(onLearned) {
     const learn = (code, letter) => {
@@ -18,6 +20,7 @@ export async function learnLetters(onLearned) {
         letters.set(code, letter);
         onLearned();
     };
+    onLearned();
     for (const [code, letter] of await layout())
         learn(code, letter.toUpperCase());
     addEventListener("keydown", ({ code, key, ctrlKey, altKey, metaKey, shiftKey }) => {

@@ -131,7 +131,7 @@ async function start() {
 function stop() {
     // A session is one take: the next one starts cold.
     if (player.stop())
-        void connection.begin(partner.wishes).catch(() => undefined);
+        void connection.begin(partner.wishes);
 }
 function toggle() {
     if (player.playing)
@@ -242,4 +242,4 @@ function tick() {
 }
 new Painting(stage, player, connection, pace);
 offerInspection(player, connection);
-void connection.begin(partner.wishes).catch(() => undefined);
+void connection.begin(partner.wishes);

@@ -32,12 +32,12 @@ export class Melody {
         // A note of the count-in that is still held begins at frame 0; one that has ended does not.
         if (struck && struck.end > frame) {
             this.sounding = struck;
-            return { frame, pitch: struck.pitch, onset: true };
+            return { pitch: struck.pitch, onset: true };
         }
         if (this.sounding && this.sounding.end > frame) {
-            return { frame, pitch: this.sounding.pitch, onset: false };
+            return { pitch: this.sounding.pitch, onset: false };
         }
         this.sounding = null;
-        return { frame, pitch: null, onset: false };
+        return { pitch: null, onset: false };
     }
 }

@@ -1,4 +1,5 @@
 /** The piano on the page: its keys, where they lie, and which are lit. Knows no sound. */
+import { span } from "./dom.js";
 import { noteName } from "./names.js";
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const MIN_KEY_WIDTH = 30;
@@ -7,7 +8,7 @@ export class Piano {
     keys = new Map();
     columns = new Map();
     pressed = new Set();
-    letters = [..."AWSEDFTGYHUJKOLP;'"];
+    letters = [];
     base = 60;
     first = 0;
     last = 0;
@@ -81,9 +82,9 @@ export class Piano {
             const name = noteName(pitch);
             key.setAttribute("aria-label", letter ? `${name}, ${letter}` : name);
             if (letter)
-                key.append(print("letter", letter));
+                key.append(span("letter", letter));
             if (pitch % 12 === 0)
-                key.append(print("name", name));
+                key.append(span("name", name));
             if (this.pressed.has(pitch))
                 key.classList.add("pressed");
             const width = (black ? 0.62 : 1) / count;
@@ -103,10 +104,4 @@ export class Piano {
         this.element.replaceChildren(...whites, ...blacks);
         this.lightChord(this.chord);
     }
-}
-function print(className, text) {
-    const span = document.createElement("span");
-    span.className = className;
-    span.textContent = text;
-    return span;
 }

@@ -1,9 +1,8 @@
 /** A past take, played again: the melody as it was played, the chords in the style chosen now. */
 import { Accompaniment } from "./accompaniment.js";
-import { AudioClock, Transport } from "./clock.js";
+import { AHEAD, AudioClock, Transport } from "./clock.js";
 import { chordIndexAt, heardNotes, tempoMap, } from "./performance.js";
 const START_DELAY = 0.1;
-const AHEAD = 0.1;
 const SHOWN_AHEAD = 16; // frames
 export class Replay {
     synth;

@@ -5,7 +5,7 @@
  * `draw` runs once a screen frame and touches only what has changed. Knows no sound, no network.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
-import { element } from "./dom.js";
+import { element, span } from "./dom.js";
 import { chordHue, chordParts, displayName } from "./names.js";
 import { chordIndexAt, framesPerBar, } from "./performance.js";
 import { Piano } from "./piano.js";
@@ -13,12 +13,6 @@ import { Roll } from "./roll.js";
 import { Runway } from "./runway.js";
 const STRIP_BARS = 8;
 const PHRASE_BARS = 4;
-function span(className, text) {
-    const node = document.createElement("span");
-    node.className = className;
-    node.textContent = text;
-    return node;
-}
 /** "Am7/E" as it is set: root, accidental, suffix and bass in their sizes. */
 function setChord(node, name) {
     const { root, accidental, suffix, bass } = chordParts(name);

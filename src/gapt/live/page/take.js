@@ -16,15 +16,13 @@
  * quantised. Knows no page.
  */
 import { Accompaniment } from "./accompaniment.js";
-import { AudioClock, FRAMES_PER_BEAT, Transport } from "./clock.js";
+import { AHEAD, AudioClock, FRAMES_PER_BEAT, Transport } from "./clock.js";
 import { Ledger } from "./ledger.js";
 import { Melody } from "./melody.js";
 import { framesPerBar, } from "./performance.js";
 import { Plan } from "./plan.js";
 import { MAX_STATES, } from "./protocol.js";
 const START_DELAY = 0.15;
-/** Seconds ahead of their time at which chords and clicks are handed to the audio clock. */
-const AHEAD = 0.1;
 /** What is late already is struck this much ahead of now, for the audio thread to take it in. */
 const LATE_AHEAD = 0.01;
 /** Frames that a note lasts at least, should the clock be set right while it sounds. */
@@ -233,9 +231,9 @@ export class Take {
             this.sound(mended, now + LATE_AHEAD);
     }
     tell() {
-        const { frame, pitch, onset } = this.melody.nextState();
+        const { frame } = this.melody;
+        const state = this.melody.nextState();
         const record = this.ledger.at(frame);
-        const state = { pitch, onset };
         if (record) {
             record.melody = state;
             const planned = this.plan.final(frame);
