@@ -305,7 +305,7 @@ def _reproduce(
     """Train every stage of every system, and evaluate them all; goes on where it was cut off."""
     splits = _choices("--split", split, _SPLITS)
     scenarios = _choices("--scenario", scenario, _SCENARIOS, "duet")
-    numbers = _numbers("--seeds", seeds)
+    numbers = _seeds(seeds)
     from gapt.corpora.store import Corpus
     from gapt.training.reproduce import SYSTEMS, reproduce
 
@@ -348,7 +348,7 @@ def _export(
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(runs, out, calm=_decimals("--calm", calm) if calm else (), half=half, float32=float32)
+    write(runs, out, calm=_calm(calm) if calm else (), half=half, float32=float32)
 
 
 JudgesFolder = Annotated[
@@ -398,7 +398,7 @@ def _evaluate(
         systems.setdefault(name, []).append(Path(path))
     splits = _choices("--split", split, _SPLITS, "valid")
     scenarios = _choices("--scenario", scenario, _SCENARIOS, "duet")
-    numbers = _numbers("--seeds", seeds)
+    numbers = _seeds(seeds)
     from gapt.corpora.store import Corpus
     from gapt.evaluation.evaluate import evaluate
 
@@ -438,8 +438,8 @@ def _judge(
     songs: Annotated[int, typer.Option(min=2, help="Songs of the split, at most.")] = 256,
 ) -> None:
     """Examine the judges of coherence: what they find, and whether they notice worse chords."""
-    if split not in ("test", "ood"):
-        raise UserError(f"--split is '{split}'. {did_you_mean(split, ('test', 'ood'))}")
+    if split not in _SPLITS:
+        raise UserError(f"--split is '{split}'. {did_you_mean(split, _SPLITS)}")
     from gapt.corpora.store import Corpus
     from gapt.evaluation.judges import examine
 
@@ -463,20 +463,20 @@ def _credit(
     typer.echo(report(credit(chosen, Corpus.load(corpus), policy)))
 
 
-def _numbers(option: str, text: str) -> list[int]:
-    """Seeds, separated by commas."""
+def _seeds(text: str) -> list[int]:
+    """Of `--seeds`: separated by commas."""
     numbers = [number.strip() for number in text.split(",")]
     if not all(number.isdecimal() and int(number) <= MAX_SEED for number in numbers):
-        raise UserError(f"{option} takes whole numbers below 2^32, e.g. 0,1,2; not '{text}'")
+        raise UserError(f"--seeds takes whole numbers below 2^32, e.g. 0,1,2; not '{text}'")
     return [int(number) for number in numbers]
 
 
-def _decimals(option: str, text: str) -> list[float]:
-    """Numbers, separated by commas."""
+def _calm(text: str) -> list[float]:
+    """Of `--calm`: numbers, separated by commas."""
     try:
         return [float(number) for number in text.split(",")]
     except ValueError:
-        raise UserError(f"{option} takes numbers, e.g. 1,4,3,4; not '{text}'") from None
+        raise UserError(f"--calm takes numbers, e.g. 1,4,3,4; not '{text}'") from None
 
 
 def _choices(option: str, text: str, usual: Sequence[str], *more: str) -> list[str]:

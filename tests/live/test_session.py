@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapt.errors import UserError
+from gapt.live.accompanist import advance
 from gapt.live.protocol import (
     VERSION,
     Hello,
@@ -173,16 +174,10 @@ def test_an_answer_commits_first_and_imagines_after(offer):
         news = session.news()
         if news:
             break
-        session.accompanist.think() if session.accompanist.decided else one_step(session)
+        advance([session.accompanist])
     assert news[0].frame == 0
     assert news[0].committed == 2
     assert news[0].chords[0].frame == 1
-
-
-def one_step(session):
-    from gapt.live.accompanist import advance
-
-    advance([session.accompanist])
 
 
 def test_settings_change_only_what_follows_the_commitment(offer):

@@ -96,7 +96,6 @@ def test_only_hold_of_nothing_is_masked(policy):
 
 
 @torch.no_grad()
-@torch.no_grad()
 def test_a_calm_policy_holds_its_chord_by_so_much_more_at_each_place_of_the_beat(policy):
     melody, chords = random_states(MELODY, 2, 40), CHORDS.strike(torch.full((2, 40), CHORDS.on(7)))
     restless = copy.deepcopy(policy)

@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from gapt.music.chords import lead_sheet_name
+from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.judge import _mixture, _restruck
-
-NAMES = [lead_sheet_name(index) for index in range(CHORDS.symbols)]
 
 
 def song(*chords):
     """States [16 * chords]: a bar of each, by name."""
-    spans = [(16 * i, 16 * (i + 1), NAMES.index(name)) for i, name in enumerate(chords)]
+    spans = [(16 * i, 16 * (i + 1), CHORD_NAMED[name]) for i, name in enumerate(chords)]
     return CHORDS.from_spans(spans, 16 * len(chords)).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ from test_pretrain import alone_and_together, assert_same_run, killed, measureme
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_policy
-from gapt.music.chords import lead_sheet_name
+from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
 from gapt.training.post import PostTraining, post_train
@@ -25,7 +25,7 @@ from gapt.training.stages import train
 from gapt.training.supervised import launch
 from gapt.training.watch import Watch
 
-FAVOURITE = next(i for i in range(CHORDS.symbols) if lead_sheet_name(i) == "C")
+FAVOURITE = CHORD_NAMED["C"]
 
 
 class Favourite(Reward):
@@ -217,7 +217,7 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(pretrained, tmp_path
         pretrained.recipe, adversary=adversary, steps=24, validate_every=6
     )
     written = tmp_path / "recipe.yaml"
-    written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
+    written.write_text(yaml.safe_dump({"preset": "tiny", **msgspec.to_builtins(recipe)}))
     out = tmp_path / "run"
     options = ["--recipe", written, "--corpus", pretrained.corpus, "--out", out]
     killed(12, "watch/harmony", "rl", *options)
@@ -226,11 +226,6 @@ def test_after_a_kill_it_goes_on_as_if_nothing_had_happened(pretrained, tmp_path
     post_train(recipe, corpus, out, resume=True)
     post_train(recipe, corpus, tmp_path / "unbroken")
     assert_same_run(out, tmp_path / "unbroken")
-
-
-def changes(recipe):
-    """What a recipe file says of `recipe`: all of it."""
-    return msgspec.to_builtins(recipe)
 
 
 @pytest.mark.parametrize("objective", ["ppo", "grpo"])
@@ -245,7 +240,7 @@ def test_two_processes_make_the_updates_of_one(pretrained, tmp_path, objective, 
         adversary=msgspec.structs.replace(pretrained.recipe.adversary, transformer=transformer),
     )
     written = tmp_path / "recipe.yaml"
-    written.write_text(yaml.safe_dump({"preset": "tiny", **changes(recipe)}))
+    written.write_text(yaml.safe_dump({"preset": "tiny", **msgspec.to_builtins(recipe)}))
     one, two = alone_and_together("rl", written, pretrained.corpus, tmp_path, monkeypatch)
     assert one.keys() == two.keys()
     for key, value in one.items():

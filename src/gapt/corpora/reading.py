@@ -135,13 +135,8 @@ def first_onset(sheet: LeadSheet) -> float:
 def without_leading_bars(sheet: LeadSheet) -> LeadSheet:
     """The sheet without the whole bars at its start in which neither part sounds."""
     cut = first_onset(sheet) // sheet.beats_per_bar * sheet.beats_per_bar
-    return shifted(sheet, -cut) if cut > 0 else sheet
-
-
-def shifted(sheet: LeadSheet, beats: float) -> LeadSheet:
-    """The sheet, `beats` later."""
     return replace(
         sheet,
-        notes=tuple(Note(n.onset + beats, n.offset + beats, n.pitch) for n in sheet.notes),
-        chords=tuple(ChordSpan(c.onset + beats, c.offset + beats, c.chord) for c in sheet.chords),
+        notes=tuple(Note(n.onset - cut, n.offset - cut, n.pitch) for n in sheet.notes),
+        chords=tuple(ChordSpan(c.onset - cut, c.offset - cut, c.chord) for c in sheet.chords),
     )

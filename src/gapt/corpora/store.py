@@ -100,15 +100,12 @@ class Corpus:
             )
         )
 
-    def select(
-        self, split: str | None = None, corpora: Collection[str] | None = None
-    ) -> list[Song]:
+    def select(self, split: str, corpora: Collection[str] | None = None) -> list[Song]:
         """The songs of a split and of some corpora; None means all."""
         return [
             song
             for song in self.songs
-            if (split is None or song.split == split)
-            and (corpora is None or song.corpus in corpora)
+            if song.split == split and (corpora is None or song.corpus in corpora)
         ]
 
     def split(self, name: str) -> list[Song]:

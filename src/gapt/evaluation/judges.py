@@ -69,7 +69,7 @@ def examine(folder: Path, corpus: Corpus, out: Path, *, split: str, songs: int) 
         UserError: no judges, or fewer than two such songs.
     """
     judges = load_judges(folder)
-    long = [song for song in corpus.select(split=split) if len(song.frames) >= max(LENGTHS)]
+    long = [song for song in corpus.select(split) if len(song.frames) >= max(LENGTHS)]
     if len(long) < 2:
         raise UserError(
             f"judges are examined with songs of at least {max(LENGTHS)} frames, and split "

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose
 
-_HEADERS = [
+SAFE_HEADERS = [
     (
         b"content-security-policy",
         b"default-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -24,6 +24,7 @@ _HEADERS = [
     # The files change with the installed version, not with their names.
     (b"cache-control", b"no-cache"),
 ]
+"""They tell browsers to load nothing from elsewhere, and not to guess what our files are."""
 
 
 def same_origin(websocket: WebSocket) -> bool:
@@ -32,27 +33,20 @@ def same_origin(websocket: WebSocket) -> bool:
     return websocket.headers.get("origin") in (None, f"http://{host}", f"https://{host}")
 
 
-class _Heads:
+class Heads:
     """Adds headers to every HTTP response."""
 
     def __init__(self, app: ASGIApp, headers: list[tuple[bytes, bytes]]):
         self._app = app
         self._headers = headers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), *self._headers]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-class SafeHeaders(_Heads):
-    """Tells browsers to load nothing from elsewhere, and not to guess what our files are."""
-
-    def __init__(self, app: ASGIApp):
-        super().__init__(app, _HEADERS)
 
 
 class TokenRequired:
@@ -64,7 +58,7 @@ class TokenRequired:
         self._token = token.encode()
         self._app = app
         cookie = f"{self._COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
-        self._app_that_remembers = _Heads(app, [(b"set-cookie", cookie.encode())])
+        self._app_that_remembers = Heads(app, [(b"set-cookie", cookie.encode())])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         connection = HTTPConnection(scope)

@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gapt.errors import UserError
-from gapt.live.access import SafeHeaders, TokenRequired, same_origin
+from gapt.live.access import SAFE_HEADERS, Heads, TokenRequired, same_origin
 from gapt.live.accompanist import Accompanist
 from gapt.live.engine import Engine, Seat
 from gapt.live.line import Line
@@ -166,7 +166,7 @@ def application(
     """
     mimetypes.add_type("text/javascript", ".js")  # some Windows registries say text/plain
     middleware = [
-        Middleware(SafeHeaders),
+        Middleware(Heads, headers=SAFE_HEADERS),
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts or ["*"], www_redirect=False),
     ]
     if token:

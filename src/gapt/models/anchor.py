@@ -52,16 +52,13 @@ class Anchor(nn.Module):
         """
         heard, own = (melody, chords) if self.part == CHORDS else (chords, melody)
         before = shift(own, self.part)
-        hidden = self.transformer(self._encode(heard, real) + self.own_embedding(before))
+        hidden = self.transformer(self.sight(self.part, heard, real) + self.own_embedding(before))
         return self.head(hidden, before)
-
-    def _encode(self, heard: Tensor, real: Tensor | None) -> Tensor:
-        return self.encoder(self.heard_embedding(heard), real)
 
     def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
         """What each decision sees of the whole other part: float [B, T, dim] of states [B, T]."""
         assert part == self.part, "an anchor plays the part that it was trained for"
-        return self._encode(heard, real)
+        return self.encoder(self.heard_embedding(heard), real)
 
     def decide(
         self, part: Voice, sight: Tensor, own: Tensor, position: Tensor, memory: Memory

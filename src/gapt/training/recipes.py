@@ -284,15 +284,10 @@ DISCRIMINATIVE_RECIPES = {
 }
 
 GENERATIVE_RECIPES = {
-    "tiny": _TINY_JUDGE,
-    "small": JudgeRecipe(
-        transformer=JUDGE_PRESETS["small"], steps=500, batch=64, learning_rate=1e-3
-    ),
-    "paper": JudgeRecipe(
-        transformer=JUDGE_PRESETS["paper"], steps=3000, batch=128, learning_rate=1e-4
-    ),
+    **DISCRIMINATIVE_RECIPES,
+    "small": msgspec.structs.replace(DISCRIMINATIVE_RECIPES["small"], steps=500),
 }
-"""Not in the papers; at `paper` as the discriminative judge's."""
+"""Not in the papers."""
 
 POST_TRAINING_RECIPES = {
     "tiny": PostTrainingRecipe(
