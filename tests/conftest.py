@@ -1,6 +1,7 @@
 """What several test folders need."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from gapt.cli import main
 from gapt.corpora.prepare import TUNES, prepare
 from gapt.live.models import resolve_model
 from gapt.weights import DEFAULT_MODEL, shipped_models
@@ -27,6 +29,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first: none of them is to run alone at the end."""
     longest = {"training", "models", "test_readme.py", "test_page_controls.py"}
     items.sort(key=lambda item: longest.isdisjoint(item.path.parts))
+
+
+@pytest.fixture
+def gapt(monkeypatch, capfd, tmp_path):
+    """Run a command here, in an empty folder: its exit code, and what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gapt", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit:  # anything else would be a traceback
+            main()
+        return exit.value.code, *capfd.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,26 +7,11 @@ import sys
 import pytest
 
 from gapt import __version__
-from gapt.cli import main
 from gapt.training.reproduce import SYSTEMS
 
 
-@pytest.fixture
-def gapt(monkeypatch, capsys, tmp_path):
-    """Run a command here, in an empty folder: its exit code, and what it said."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gapt", *arguments])
-        with pytest.raises(SystemExit) as exit:  # anything else would be a traceback
-            main()
-        return exit.value.code, *capsys.readouterr()
-
-    return run
-
-
 def start_gapt(*arguments):
-    """The same in a process of its own."""
+    """As the fixture `gapt`, in a process of its own."""
     command = [sys.executable, "-m", "gapt", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr

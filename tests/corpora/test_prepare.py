@@ -3,8 +3,6 @@
 import csv
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,40 +158,30 @@ def test_a_failed_run_leaves_the_folder_as_it_was(folders: dict[str, Path], tmp_
     assert [row["corpus"] for row in rows(out)] == ["openewld"]
 
 
-def gapt(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "gapt", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def refused(*arguments: object) -> str:
-    """The message of a command that must fail as a user's error."""
-    done = gapt("data", "prepare", *arguments)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    return " ".join(done.stderr.split())
-
-
-def test_command_line(folders: dict[str, Path], tmp_path: Path):
-    done = gapt("data", "prepare", "--pop909", folders["pop909"], "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+def test_command_line(gapt, folders: dict[str, Path], tmp_path: Path):
+    code, _, errors = gapt("data", "prepare", "--pop909", folders["pop909"], "--out", "out")
+    assert code == 0, errors
     assert Corpus.load(tmp_path / "out").songs[0].id == "pop909/007"
 
 
-def test_command_line_needs_a_corpus(tmp_path: Path):
-    assert "Give at least one" in refused("--out", tmp_path / "out")
+def test_command_line_needs_a_corpus(gapt, tmp_path: Path):
+    code, _, errors = gapt("data", "prepare", "--out", "out")
+    assert code == 2
+    assert "Give at least one" in errors
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("out", ["file/out", "/proc/none"])
 def test_command_line_names_a_folder_that_cannot_be_written(
-    folders: dict[str, Path], tmp_path: Path, out: str
+    gapt, folders: dict[str, Path], tmp_path: Path, out: str
 ):
     if out.startswith("/proc") and not Path("/proc").is_dir():
         pytest.skip("no /proc here")
     (tmp_path / "file").write_text("")
-    said = refused("--pop909", folders["pop909"], "--out", tmp_path / out)
-    assert out in said
-    assert "cannot be written" in said
+    code, _, errors = gapt("data", "prepare", "--pop909", folders["pop909"], "--out", out)
+    assert code == 2
+    assert out in errors
+    assert "cannot be written" in errors
 
 
 def damaged(path: Path, data: bytes) -> Path:

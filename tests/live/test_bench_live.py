@@ -4,10 +4,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
-from gapt.cli import main
-
 
 def figures(tmp_path, *arguments):
     out = tmp_path / "figures.json"
@@ -32,15 +28,10 @@ def test_many_players_on_one_server(tmp_path, model_name):
     assert 0 < found["memory_per_session_mb"] < 100
 
 
-def test_a_model_that_is_not_there_is_said_once(monkeypatch, capfd):
+def test_a_model_that_is_not_there_is_said_once(gapt):
     """By the server, a process of its own."""
-    command = ["gapt", "bench", "live", "--sessions", "1", "--model", "nonesuch"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as exit:
-        main()
-    assert exit.value.code == 2
-    said, errors = capfd.readouterr()
-    assert said == ""
+    code, said, errors = gapt("bench", "live", "--sessions", "1", "--model", "nonesuch")
+    assert (code, said) == (2, "")
     assert errors.count("nonesuch") == 1
     assert "no model is called 'nonesuch'" in errors
     assert "Traceback" not in errors

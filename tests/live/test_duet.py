@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapt.cli import main
 from gapt.live.accompanist import Accompanist
 from gapt.live.duet import Duet, _Clocks
 from gapt.music.chords import lead_sheet_name
@@ -303,17 +302,14 @@ def test_from_port_to_port(tmp_path, model, clock):
 
 
 @pytest.fixture
-def gapt(monkeypatch, capsys, tmp_path):
-    """Run a command here, with one of mido's backends: its exit code, and what it said."""
+def gapt(gapt, monkeypatch, tmp_path):
+    """The same, with one of mido's backends."""
     monkeypatch.setenv("LOOPBACK", str(tmp_path / "sent.txt"))
     before = mido.backend
 
     def run(*arguments, backend="loopback"):
         mido.set_backend(backend)
-        monkeypatch.setattr(sys, "argv", ["gapt", *arguments])
-        with pytest.raises(SystemExit) as exit:
-            main()
-        return exit.value.code, *capsys.readouterr()
+        return gapt(*arguments)
 
     yield run
     mido.set_backend(before)

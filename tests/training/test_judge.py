@@ -1,6 +1,5 @@
 """Judges learn to tell what belongs together, and nothing from lengths."""
 
-import csv
 import math
 
 import msgspec
@@ -19,21 +18,18 @@ from gapt.training.judge import (
     GenerativeTask,
 )
 from gapt.training.recipes import CONTRASTIVE_RECIPES
+from gapt.training.run import read_log
 from gapt.training.stages import train
 
 # The built-in tunes have two valid songs: enough to run, too few to validate on.
 RECIPE = msgspec.structs.replace(CONTRASTIVE_RECIPES["tiny"], lengths=(32,))
 
 
-def logged(run, name):
-    with (run / "metrics.csv").open() as file:
-        return [float(row["value"]) for row in csv.DictReader(file) if row["name"] == name]
-
-
 def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
     recipe = msgspec.structs.replace(RECIPE, steps=120)
     train("contrastive", recipe, Corpus.load(tunes), tmp_path / "run")
-    losses = logged(tmp_path / "run", "train/loss")
+    log = read_log(tmp_path / "run" / "metrics.csv")
+    losses = [value for _, name, value in log if name == "train/loss"]
     assert np.mean(losses[-3:]) < 0.65 * np.log(16)  # a judge that knows nothing: log 16
     judge = load_judge(tmp_path / "run", ContrastiveJudge)
     batch = [torch.from_numpy(a) for a in ContrastiveTask(RECIPE, Corpus.load(tunes)).pairs]

@@ -1,6 +1,5 @@
 """Pretraining on the built-in tunes: it learns, resumes exactly, and keeps its folder safe."""
 
-import csv
 import math
 import os
 import shutil
@@ -41,10 +40,7 @@ RECIPE = msgspec.structs.replace(
 
 
 def measurements(run):
-    with (run / "metrics.csv").open() as file:
-        return {
-            (int(row["step"]), row["name"]): float(row["value"]) for row in csv.DictReader(file)
-        }
+    return {(step, name): value for step, name, value in read_log(run / "metrics.csv")}
 
 
 @pytest.fixture(scope="module")
