@@ -6,16 +6,17 @@ Libraries that a player does not have, or that are slow to import, are imported 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gapt import __version__
 from gapt.errors import UserError, did_you_mean
-from gapt.weights import DEFAULT_MODEL, JUDGES
+from gapt.files import write_json
+from gapt.weights import DEFAULT_MODEL, SHIPPED_JUDGES
 
 MAX_SEED = 2**32 - 1
 
@@ -381,7 +382,7 @@ def _evaluate(
     anchor: Annotated[
         Path, typer.Option(help="Run or checkpoint of the anchor; left out: the shipped one.")
     ] = Path("anchor"),
-    judges: JudgesFolder = JUDGES,
+    judges: JudgesFolder = SHIPPED_JUDGES,
     melodist: Annotated[
         Path | None, typer.Option(help="The policy that improvises the melodies of a duet.")
     ] = None,
@@ -433,7 +434,7 @@ def _plot(
 def _judge(
     corpus: CorpusFolder,
     out: Annotated[Path, typer.Option("--out", help="Folder for the report.")],
-    judges: JudgesFolder = JUDGES,
+    judges: JudgesFolder = SHIPPED_JUDGES,
     split: Annotated[str, typer.Option(help="test, or ood.")] = "test",
     songs: Annotated[int, typer.Option(min=2, help="Songs of the split, at most.")] = 256,
 ) -> None:
@@ -492,6 +493,14 @@ def _choices(option: str, text: str, usual: Sequence[str], *more: str) -> list[s
 
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+Figures = dict[str, Any]
+
+
+def _tell(figures: Figures, report: Callable[[Figures], str], path: Path | None) -> None:
+    """Print the figures in words, and write them as JSON if a path is given."""
+    typer.echo(report(figures))
+    if path:
+        write_json(path, figures)
 
 
 @bench.command("decision")
@@ -503,18 +512,18 @@ def _bench_decision(
     """Time the accompanist's decisions on one core, at a session's start and long after."""
     from gapt.live.bench_decision import bench_decision, report
 
-    report(bench_decision(model, frames), json)
+    _tell(bench_decision(model, frames), report, json)
 
 
 @bench.command("measures")
 def _bench_measures(
-    judges: JudgesFolder = JUDGES,
+    judges: JudgesFolder = SHIPPED_JUDGES,
     json: JsonFile = None,
 ) -> None:
     """Time all measures of 1,000 made-up songs of 256 frames."""
     from gapt.evaluation.bench import bench_measures, report
 
-    report(bench_measures(judges), json)
+    _tell(bench_measures(judges), report, json)
 
 
 @bench.command("rollout")
@@ -527,7 +536,7 @@ def _bench_rollout(
     """Time a policy playing 64 songs of 256 frames at once, on the CPU."""
     from gapt.evaluation.bench import bench_rollout, report
 
-    report(bench_rollout(model), json)
+    _tell(bench_rollout(model), report, json)
 
 
 @bench.command("train")
@@ -539,7 +548,7 @@ def _bench_train(
     """Time one update of post-training, part by part."""
     from gapt.training.bench import bench_train, report
 
-    report(bench_train(preset, updates), json)
+    _tell(bench_train(preset, updates), report, json)
 
 
 @bench.command("live")
@@ -553,7 +562,7 @@ def _bench_live(
     """Time the answers of a server that many play with, in real time, over sockets."""
     from gapt.live.bench_live import bench_live, report
 
-    report(bench_live(sessions, bpm, seconds, model), json)
+    _tell(bench_live(sessions, bpm, seconds, model), report, json)
 
 
 def main() -> None:

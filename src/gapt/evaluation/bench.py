@@ -10,7 +10,6 @@ import torch
 
 from gapt.evaluation.diversity import diversity_judge, embed, vendi_statistics
 from gapt.evaluation.measures import MEASURES, Play, onset_emd
-from gapt.files import write_json
 from gapt.models.checkpoint import load_policy
 from gapt.music.frames import CHORDS, MELODY, Voice
 from gapt.training.rollout import draw_noise, rollout
@@ -79,8 +78,6 @@ def _held(voice: Voice, symbols: np.ndarray) -> np.ndarray:
     return symbols.repeat(length, axis=1) + np.where(begins, voice.on(0), voice.hold(0))
 
 
-def report(figures: Figures, path: Path | None) -> None:
-    """Print the figures, and write them as JSON if a path is given."""
-    print(", ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in figures.items()))
-    if path:
-        write_json(path, figures)
+def report(figures: Figures) -> str:
+    """In words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in figures.items())

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gapt.files import write_json
 from gapt.live.accompanist import Accompanist
 from gapt.music.frames import FRAMES_PER_BEAT, MELODY
 
@@ -76,13 +75,11 @@ def _play(accompanist: Accompanist, frames: int) -> list[float]:
     return times
 
 
-def report(figures: dict[str, float], path: Path | None) -> None:
-    """Print the figures, and write them as JSON if a path is given."""
-    print(
+def report(figures: dict[str, float]) -> str:
+    """In words."""
+    return (
         f"a decision takes {figures['p50_ms']:.2f} ms (p50), {figures['p99_ms']:.2f} ms (p99) at "
         f"the start, {figures['late_p50_ms']:.2f} and {figures['late_p99_ms']:.2f} ms after "
         f"{21 * figures['frames']:.0f} frames: {figures['late_over_early']:.2f} times as long; "
         f"a new plan of {PLAN} frames takes {figures['replan_p50_ms']:.1f} ms (p50)"
     )
-    if path:
-        write_json(path, figures)

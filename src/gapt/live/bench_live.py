@@ -16,14 +16,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 from gapt.errors import UserError
-from gapt.files import write_json
 from gapt.live.protocol import VERSION, Hello, Melody, Plan, ServerMessage, State
 from gapt.live.server import MAX_SESSIONS
 from gapt.live.session import LOOKAHEAD
@@ -171,14 +169,12 @@ def _memory_mb(pid: int) -> float:
     return int(done.stdout) / 1024
 
 
-def report(figures: dict[str, float], path: Path | None) -> None:
-    """Print the figures, and write them as JSON if a path is given."""
-    print(
+def report(figures: dict[str, float]) -> str:
+    """In words."""
+    return (
         f"{figures['sessions']} sessions at {figures['bpm']:g} BPM for {figures['seconds']:g} s: "
         f"a chord came {figures['p50_ms']} ms (p50), {figures['p99_ms']} ms (p99), "
         f"{figures['max_ms']} ms (longest) after the frame before it was told; "
         f"{figures['missed']} of {figures['chords']} missed; {figures['planned']:.1%} of plans "
         f"were whole in time; {figures['memory_per_session_mb']} MB a session"
     )
-    if path:
-        write_json(path, figures)

@@ -19,7 +19,6 @@ from torch import nn
 
 from gapt.corpora.prepare import TUNES, prepare
 from gapt.corpora.store import Corpus
-from gapt.files import write_json
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
 from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, JudgeConfig
@@ -58,16 +57,14 @@ def bench_train(preset: str, updates: int) -> dict[str, Any]:
     }
 
 
-def report(figures: dict[str, Any], path: Path | None) -> None:
-    """Print the figures, and write them as JSON if a path is given."""
+def report(figures: dict[str, Any]) -> str:
+    """In words."""
     parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in figures["parts"].items())
-    print(
+    return (
         f"an update of {figures['trajectories']} trajectories of {figures['frames']} frames takes "
         f"{figures['seconds_per_update']:.2f} s on {figures['device']} ({parts}) "
         f"and {figures['peak_memory_mb']:.0f} MB"
     )
-    if path:
-        write_json(path, figures)
 
 
 def _untrained(preset: str, folder: Path) -> PostTraining:

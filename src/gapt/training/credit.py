@@ -25,7 +25,7 @@ from gapt.training.objectives import gae
 from gapt.training.recipes import PostTrainingRecipe
 from gapt.training.rewards import Coherence
 from gapt.training.rollout import Rollout, draw_noise, rollout
-from gapt.weights import JUDGES
+from gapt.weights import SHIPPED_JUDGES
 
 
 class Heard(NamedTuple):
@@ -66,7 +66,7 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
     player = load_policy(policy).eval()
     play = rollout(player, melody, chords, real, noise, part=part, temperature=recipe.temperature)
     by_frame = recipe.credit == "frame"
-    judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
+    judges = load_judges(Path(recipe.judges or SHIPPED_JUDGES))
     coherence = Coherence(
         judges,
         recipe.ensemble,

@@ -50,7 +50,7 @@ from gapt.training.rollout import Rollout, draw_noise, rollout
 from gapt.training.run import Run, step_seed
 from gapt.training.supervised import launch, learning_rate, progress_bar, resolved
 from gapt.training.watch import Watch
-from gapt.weights import JUDGES
+from gapt.weights import SHIPPED_JUDGES
 
 REALISM = "reward/adversarial/realism"
 """The log's name of the mean adversarial reward, unweighted: what D's schedule goes by."""
@@ -87,7 +87,7 @@ class PostTraining:
                 f"{recipe.anchor} does not play the {recipe.part}, which this run trains; "
                 "give it an anchor that does"
             )
-        judges = load_judges(Path(recipe.judges) if recipe.judges else JUDGES)
+        judges = load_judges(Path(recipe.judges or SHIPPED_JUDGES))
         self.judges = {name: judge.to(device) for name, judge in judges.items()}
         self.learners = self._learners().to(device)
         self.rewards = self._rewards()

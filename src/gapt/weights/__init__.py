@@ -19,7 +19,7 @@ DEFAULT_MODEL = "gapt"
 GRAPH_FORMAT = 2
 """What a policy.onnx and its player must agree on: 2 since the first frame keeps its slot."""
 
-JUDGES = _FOLDER / "judges"
+SHIPPED_JUDGES = _FOLDER / "judges"
 """The folder of the shipped judges."""
 
 
