@@ -49,14 +49,19 @@ def test_a_group_competes_with_itself_only():
     torch.testing.assert_close(group_advantages(rewards, real, 2), expected)
 
 
+def alone(scalar):
+    """The total of a single process."""
+    return scalar
+
+
 def test_normalised_advantages():
     """1, 2, 3: mean 2, deviation sqrt(2/3)."""
     side = 1 / math.sqrt(2 / 3)
     expected = torch.tensor([-side, 0.0, side])
-    assert normalise(torch.ones(1, 3), torch.ones(1, 3).bool()).tolist() == [[0.0, 0.0, 0.0]]
+    assert normalise(torch.ones(1, 3), torch.ones(1, 3).bool(), alone).tolist() == [[0.0, 0.0, 0.0]]
     # What comes after a trajectory's end does not count.
     real = torch.tensor([[True, True], [True, False]])
-    normalised = normalise(torch.tensor([[1.0, 2.0], [3.0, 9.0]]), real)
+    normalised = normalise(torch.tensor([[1.0, 2.0], [3.0, 9.0]]), real, alone)
     torch.testing.assert_close(normalised[real], expected)
     assert normalised[1, 1] == 0
 

@@ -32,7 +32,7 @@ def play(chords, *, melody=60, real=None):
 
 
 def rules(chords, gaps=0.04, repeats=3, **options):
-    parts = Rules(1.0, gaps=gaps, repeats=repeats).parts(play([chords], **options))
+    parts = Rules(1.0, part=CHORDS, gaps=gaps, repeats=repeats).parts(play([chords], **options))
     return {name: part[0].tolist() for name, part in parts.items()}
 
 

@@ -197,7 +197,7 @@ def _to_frames(onset: float, offset: float) -> tuple[int, int]:
     return first, max(first + 1, to_frame(offset))
 
 
-def decode(frames: Frames, beats_per_bar: float = 4.0, title: str = "") -> LeadSheet:
+def decode(frames: Frames) -> LeadSheet:
     """The lead sheet that frames say; `encode` gives them back."""
     return LeadSheet(
         notes=tuple(
@@ -208,8 +208,6 @@ def decode(frames: Frames, beats_per_bar: float = 4.0, title: str = "") -> LeadS
             ChordSpan(first / FRAMES_PER_BEAT, end / FRAMES_PER_BEAT, chord_at(index))
             for first, end, index in CHORDS.to_spans(frames.chords)
         ),
-        beats_per_bar=beats_per_bar,
-        title=title,
     )
 
 

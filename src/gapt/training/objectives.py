@@ -16,11 +16,6 @@ Total = Callable[[Tensor], Tensor]
 """Sums a scalar over the processes that share a batch; the identity where there is one."""
 
 
-def alone(scalar: Tensor) -> Tensor:
-    """The `Total` of a single process."""
-    return scalar
-
-
 def gae(rewards: Tensor, values: Tensor, real: Tensor, *, decay: float) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimates (Schulman et al., arXiv 1506.02438, eq. 16), undiscounted.
 
@@ -64,7 +59,7 @@ def group_advantages(rewards: Tensor, real: Tensor, group: int) -> Tensor:
     return (returns - returns.mean(1, keepdim=True)).view(-1, 1) * real
 
 
-def normalise(advantages: Tensor, real: Tensor, total: Total = alone) -> Tensor:
+def normalise(advantages: Tensor, real: Tensor, total: Total) -> Tensor:
     """Mean 0 and deviation 1 over the real decisions of a batch that processes share.
 
     Float [B, T] and bool [B, T] to float [B, T], 0 where not real.

@@ -147,9 +147,7 @@ class Rules(Reward):
 
     name = "rules"
 
-    def __init__(
-        self, weight: float, *, part: Voice = CHORDS, gaps: float = 0.04, repeats: int = 3
-    ) -> None:
+    def __init__(self, weight: float, *, part: Voice, gaps: float, repeats: int) -> None:
         self.weight, self.part, self.gaps, self.repeats = weight, part, gaps, repeats
 
     def parts(self, play: Rollout) -> dict[str, Tensor]:
