@@ -146,6 +146,16 @@ def test_listening_is_silent_and_then_a_chord_is_struck(offer):
     assert said[16].onset
 
 
+def test_it_listens_from_the_first_note_on_and_comes_in_on_a_bar(offer):
+    """Nobody has found the keys yet: the partner waits for the note, and for the next bar."""
+    late_start = [None] * 21 + TUNE[:40]
+    player = Player(offer, listen=16, lookahead=8).play(late_start[:21])
+    assert all(chord.name is None for chord in player.chords.values()), "nor is any planned"
+    said = player.play(late_start[21:], 21).line
+    assert all(chord.name is None for chord in said[:32])
+    assert said[32].onset
+
+
 @pytest.mark.parametrize("name", ["mle", "gapt"])
 def test_the_first_chord_is_struck_even_if_its_frame_was_lost(name):
     """A line was cut while it listened: the next frame that is decided has the chord."""

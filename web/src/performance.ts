@@ -36,7 +36,7 @@ export interface Performance {
   readonly chords: readonly ShownChord[];
   readonly played: readonly PlayedNote[];
   readonly cues: readonly Cue[];
-  /** Frames from the first downbeat on in which the accompanist only listens. */
+  /** The first chord comes at the first multiple of this many frames after the first note. */
   readonly listen: number;
   /** Of what is heard now; negative in the count-in. */
   position(): number;

@@ -19,6 +19,7 @@ and no threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -77,7 +78,8 @@ class Accompanist:
         temperature: of the sampling; 0 plays the likeliest chord.
         lookahead: frames, from `frame` on, that are planned; at most 512.
         commit: how many of them are final: 1 to `lookahead`.
-        listen: chords are silent before this frame, and one is struck in it.
+        listen: in frames; chords are silent until the first multiple of it after the melody's first
+            note, and one is struck then. 0: it plays from the first frame on.
 
     `temperature`, `lookahead` and `commit` may be changed at any time; `replan` lets them count for
     what is planned already but not committed.
@@ -103,7 +105,8 @@ class Accompanist:
         self.lookahead = lookahead
         self.commit = commit
         self.listen = listen
-        self._entry = listen or None  # the frame in which a chord has to be struck
+        # The frame before which chords are silent, and in which one has to be struck.
+        self._entry = math.inf if listen else -1
         self.frame = self.committed = self.late = 0
         self._context = Context(policy)
         self._incoming: Context | None = None
@@ -197,6 +200,9 @@ class Accompanist:
             as_imagined = False
             self._chords[here] = chord
             self._strike_what_cannot_be_held()
+        if self._entry == math.inf and MELODY.sounds(melody):
+            self._entry = first_chord(self.frame, self.listen)
+            as_imagined = False  # whatever is planned is silent
         if self.frame == self._entry and not CHORDS.sounds(self._chords[here]):
             self._entry += 1  # it came too late, or was lost: the next is to be struck
         self.frame += 1
@@ -278,7 +284,7 @@ class Accompanist:
         frame = step.context.frame - 1
         here = frame % _KEPT
         if frame >= self.committed:
-            silent = frame < self.listen
+            silent = frame < self._entry
             self._chords[here] = SILENCE if silent else CHORDS.advance(step.chord, chord)
         if frame >= self.frame:
             self._melody[here] = MELODY.advance(step.melody, melody)
@@ -292,6 +298,11 @@ class Accompanist:
         """Let the incoming policy take over once it has caught up."""
         if self._incoming is not None and self._incoming.frame == self.frame:
             self._context, self._incoming = self._incoming, None
+
+
+def first_chord(note: int, listen: int) -> int:
+    """The frame of the first chord where the melody's first note is in frame `note`."""
+    return (note // listen + 1) * listen
 
 
 def advance(accompanists: Sequence[Accompanist]) -> None:

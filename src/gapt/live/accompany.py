@@ -23,7 +23,7 @@ from rich.progress import Progress
 from gapt.errors import UserError
 from gapt.evaluation.measures import harmony, harmony_strict
 from gapt.files import write_json
-from gapt.live.accompanist import Accompanist
+from gapt.live.accompanist import Accompanist, first_chord
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, encode
 from gapt.music.leadsheet import LeadSheet
@@ -115,7 +115,7 @@ def accompany_file(
         model: a shipped model's name or an exported model's path.
         track: the melody's track, from 1; chosen by `read_melody` if None.
         temperature: of the sampling, 0 to 2; 0 always plays the likeliest chord.
-        listen: beats of the melody that are heard before the first chord.
+        listen: beats, of which the first multiple after the melody's first note has the first chord.
         seed: the same seed plays the same chords; drawn, and told, if None.
         report: where to write a JSON report; see docs/accompany.md.
 
@@ -126,7 +126,8 @@ def accompany_file(
         raise UserError(f"temperature {temperature} is not in 0..{MAX_TEMPERATURE:g}")
     _check_outputs(source, out, report)
     melody = read_melody(source, track)
-    if listen >= melody.beats:
+    first_beat = math.floor(min(note.onset for note in melody.notes))
+    if listen and first_chord(first_beat, listen) >= melody.beats:
         raise UserError(
             f"the melody ends after {melody.beats:g} beats, and --listen {listen} would hear it "
             "all before the first chord"

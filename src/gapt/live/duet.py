@@ -159,7 +159,7 @@ def play(
         bpm: of the internal clock.
         model: a shipped model's name or an exported model's path.
         temperature: of the sampling.
-        listen: beats that are heard before the first chord.
+        listen: beats, of which the first multiple after the first note has the first chord.
 
     Raises:
         UserError: any of these cannot be used.
