@@ -341,6 +341,13 @@ def _export(
             "four, for the beat and the three sixteenths after it. Left out: as it is."
         ),
     ] = None,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            help="Added to it as well in the sixteenth after a chord was struck, so that none is "
+            "struck over at once. Left out: as it is."
+        ),
+    ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits.")] = False,
     float32: Annotated[
         bool, typer.Option("--float32", help="Play exactly as trained: not in 8 bits, but slower.")
@@ -349,7 +356,8 @@ def _export(
     """Export a trained network: a policy as ONNX, to play with; any as safetensors, to share."""
     from gapt.models.export import export as write
 
-    write(runs, out, calm=_calm(calm) if calm else (), half=half, float32=float32)
+    biases = _calm(calm) if calm else ()
+    write(runs, out, calm=biases, settle=settle, half=half, float32=float32)
 
 
 JudgesFolder = Annotated[

@@ -33,6 +33,7 @@ def policy():
     torch.manual_seed(0)
     made = Policy(POLICY_PRESETS["tiny"]).eval()
     made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    made.settle.fill_(1.5)
     for head in (made.chord_head, made.melody_head):  # as a trained one's, not 0
         torch.nn.init.normal_(head.bias)
     return made
@@ -200,7 +201,7 @@ def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
         save(tmp_path / f"{name}.safetensors", header, network.state_dict())
     runs = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
     export(runs, tmp_path / "mean.safetensors")
-    export(runs, tmp_path / "calm.safetensors", calm=[3])
+    export(runs, tmp_path / "calm.safetensors", calm=[3], settle=5)
     export(runs, tmp_path / "on-the-beat.safetensors", calm=[0, 4, 2, 4])
     mean, calm, on_the_beat = (
         load_policy(tmp_path / f"{name}.safetensors") for name in ("mean", "calm", "on-the-beat")
@@ -209,6 +210,7 @@ def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
     torch.testing.assert_close(mean.chord_head.bias, half_way)
     assert mean.calm.tolist() == [-0.5, 1, 0.25, 1.5]
     assert calm.calm.tolist() == [3, 3, 3, 3]
+    assert (mean.settle, calm.settle, on_the_beat.settle) == (0.75, 5, 0.75)
     assert on_the_beat.calm.tolist() == [0, 4, 2, 4]
     assert torch.equal(calm.chord_head.bias, mean.chord_head.bias)
 
@@ -221,8 +223,8 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
     save(tmp_path / "smaller.safetensors", header, Policy(smaller).state_dict())
     with pytest.raises(UserError, match="there is no mean of the two"):
         export([run, tmp_path / "smaller.safetensors"], tmp_path / "mean.safetensors")
-    with pytest.raises(UserError, match="--calm is for policies"):
-        export([Path("anchor")], tmp_path / "calm.safetensors", calm=[1])
+    with pytest.raises(UserError, match="--calm and --settle are for policies"):
+        export([Path("anchor")], tmp_path / "calm.safetensors", settle=1)
     old = {name: tensor for name, tensor in policy.state_dict().items() if name != "calm"}
     save(tmp_path / "old.safetensors", Header(model="policy", config=CONFIG), old)
     with pytest.raises(UserError, match=r"old\.safetensors does not fit this version of gapt"):
@@ -232,6 +234,8 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
     for calm in ([1, 2], [math.nan], [1, 2, 3, 1e4]):
         with pytest.raises(UserError, match="--calm takes one number, or one for each"):
             export([run], tmp_path / "calm.safetensors", calm=calm)
+    with pytest.raises(UserError, match="--settle takes a number of at most 100; this is nan"):
+        export([run], tmp_path / "calm.safetensors", settle=math.nan)
 
 
 def test_a_name_means_the_shipped_network_unless_a_run_here_has_it_too(

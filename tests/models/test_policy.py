@@ -41,6 +41,7 @@ def policy():
     torch.manual_seed(0)
     made = Policy(POLICY_PRESETS["tiny"]).eval()
     made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    made.settle.fill_(1.5)
     return made
 
 
@@ -106,6 +107,18 @@ def test_a_calm_policy_holds_its_chord_by_so_much_more_at_each_place_of_the_beat
     torch.testing.assert_close(added[..., HOLD], torch.tensor([expected] * 2))
     assert not added[..., HOLD + 1 :].any()
     assert not added[..., :HOLD].any()
+
+
+@torch.no_grad()
+def test_a_settled_policy_holds_a_chord_that_was_just_struck_by_so_much_more(policy):
+    strike, hold = CHORDS.on(7), CHORDS.hold(7)
+    chords = torch.tensor([[strike, hold, hold, strike, strike, hold, 0, strike]])
+    melody = random_states(MELODY, 1, 8)
+    hasty = copy.deepcopy(policy)
+    hasty.settle.fill_(0)
+    added = policy(melody, chords).chords - hasty(melody, chords).chords
+    assert added[0, :, HOLD].tolist() == [0, 1.5, 0, 0, 1.5, 1.5, 0, 0]
+    assert not added[..., HOLD + 1 :].any()
 
 
 def test_compiled_it_decides_and_learns_the_same_and_its_steps_are_left_alone(policy, monkeypatch):

@@ -21,7 +21,7 @@ export interface HelloMessage {
   lookahead?: number | null;
   /** how many of them are final; at most `lookahead`. 1 is the latest that is in time. */
   commit?: number | null;
-  /** the first chord comes at the first multiple of this many frames after the first note; until then the model only listens. 0: it plays from the start. */
+  /** in frames; the model only listens until the first multiple of it after the melody's first note. 0: it plays from the start. */
   listen?: number;
   /** the session to go on with, as `ready` named it; the settings above are then ignored. The server keeps a session for a minute after its connection is lost. */
   resume?: string | null;

@@ -115,7 +115,7 @@ def accompany_file(
         model: a shipped model's name or an exported model's path.
         track: the melody's track, from 1; chosen by `read_melody` if None.
         temperature: of the sampling, 0 to 2; 0 always plays the likeliest chord.
-        listen: beats, of which the first multiple after the melody's first note has the first chord.
+        listen: in beats; the first chord comes at the first multiple of it after the first note.
         seed: the same seed plays the same chords; drawn, and told, if None.
         report: where to write a JSON report; see docs/accompany.md.
 

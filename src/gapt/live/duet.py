@@ -159,7 +159,7 @@ def play(
         bpm: of the internal clock.
         model: a shipped model's name or an exported model's path.
         temperature: of the sampling.
-        listen: beats, of which the first multiple after the first note has the first chord.
+        listen: in beats; the first chord comes at the first multiple of it after the first note.
 
     Raises:
         UserError: any of these cannot be used.

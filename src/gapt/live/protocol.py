@@ -46,8 +46,8 @@ class Hello(msgspec.Struct, tag="hello", frozen=True, forbid_unknown_fields=True
         seed: the same seed answers the same messages with the same chords; null is random.
         lookahead: how many frames ahead to plan, the committed ones included.
         commit: how many of them are final; at most `lookahead`. 1 is the latest that is in time.
-        listen: the first chord comes at the first multiple of this many frames after the first note;
-            until then the model only listens. 0: it plays from the start.
+        listen: in frames; the model only listens until the first multiple of it after the melody's
+            first note. 0: it plays from the start.
         resume: the session to go on with, as `ready` named it; the settings above are then ignored.
             The server keeps a session for a minute after its connection is lost.
     """

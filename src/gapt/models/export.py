@@ -133,6 +133,7 @@ def export(
     path: Path,
     *,
     calm: Sequence[float] = (),
+    settle: float | None = None,
     half: bool = False,
     float32: bool = False,
 ) -> None:
@@ -144,6 +145,7 @@ def export(
         path: ends in ".onnx", for `gapt.live` to play, or in ".safetensors", for torch.
         calm: what a policy's `calm` is to be: one number, or one for each frame of a beat; if
             none, it stays as it is.
+        settle: likewise its `settle`.
         half: round the weights to 16 bits, half the size; the arithmetic stays as it is.
         float32: let a graph multiply as torch does, not in 8 bits; see `export_onnx`.
 
@@ -155,10 +157,17 @@ def export(
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
     header, weights = _mean(sources)
-    if calm:
+    if calm or settle is not None:
         if header.model != "policy":
-            raise UserError(f"--calm is for policies, and {sources[0]} holds a {header.model}")
-        load_policy(sources[0])  # or an error now: earlier versions' policies had no such setting
+            raise UserError(
+                f"--calm and --settle are for policies, and {sources[0]} holds a {header.model}"
+            )
+        load_policy(sources[0])  # or an error now: earlier versions' policies had no such settings
+    if settle is not None:
+        if not abs(settle) <= _MOST_CALM:
+            raise UserError(f"--settle takes a number of at most {_MOST_CALM}; this is {settle:g}")
+        weights["settle"][()] = settle
+    if calm:
         if len(calm) not in (1, FRAMES_PER_BEAT) or not all(abs(x) <= _MOST_CALM for x in calm):
             raise UserError(
                 f"--calm takes one number, or one for each of a beat's {FRAMES_PER_BEAT} frames, "

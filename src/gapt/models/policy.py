@@ -41,9 +41,12 @@ class Policy(nn.Module):
     Attributes:
         calm: float [FRAMES_PER_BEAT], added to the logit of holding the chord that sounds, on the
             beat and on each frame after it. Not learnt but set (`gapt export --calm`): a taste.
+        settle: float [], added to it as well in the frame after a strike, against stumbling: a
+            chord that is struck and, once the melody is heard, at once struck over. Likewise set.
     """
 
     calm: Tensor
+    settle: Tensor
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -54,15 +57,16 @@ class Policy(nn.Module):
         self.chord_head = ActionHead(CHORDS, config.dim)
         self.melody_head = ActionHead(MELODY, config.dim)
         self.register_buffer("calm", torch.zeros(FRAMES_PER_BEAT))
+        self.register_buffer("settle", torch.zeros(()))
 
     def forward(self, melody: Tensor, chords: Tensor) -> PolicyOutput:
         """Logits of every frame's decision. States int64 [B, T]; frame t's logits see only < t."""
         before_melody, before_chords = shift(melody, MELODY), shift(chords, CHORDS)
         x = self.melody_embedding(before_melody) + self.chord_embedding(before_chords)
         hidden = self.transformer(x)
-        calm = self._calm_at(torch.arange(melody.shape[1], device=melody.device))
+        bias = self._hold_bias(torch.arange(melody.shape[1], device=melody.device), before_chords)
         return PolicyOutput(
-            self.chord_head(hidden, before_chords, calm), self.melody_head(hidden, before_melody)
+            self.chord_head(hidden, before_chords, bias), self.melody_head(hidden, before_melody)
         )
 
     def step(
@@ -82,12 +86,12 @@ class Policy(nn.Module):
         x = self.melody_embedding(melody) + self.chord_embedding(chords)
         hidden = self.transformer.step(x, position, memory)
         return PolicyOutput(
-            self.chord_head(hidden, chords, self._calm_at(position)),
+            self.chord_head(hidden, chords, self._hold_bias(position, chords)),
             self.melody_head(hidden, melody),
         )
 
-    def _calm_at(self, frame: Tensor) -> Tensor:
-        return self.calm[frame % FRAMES_PER_BEAT]
+    def _hold_bias(self, frame: Tensor, before: Tensor) -> Tensor:
+        return self.calm[frame % FRAMES_PER_BEAT] + self.settle * CHORDS.is_on(before)
 
     def sight(self, part: Voice, heard: Tensor, real: Tensor | None = None) -> Tensor:
         """What each decision of a part sees of the other part: float [B, T, dim] of [B, T].
@@ -115,4 +119,4 @@ class Policy(nn.Module):
             return self.melody_head(self.transformer.step(x, position, memory), own)
         x = sight + self.chord_embedding(own)
         hidden = self.transformer.step(x, position, memory)
-        return self.chord_head(hidden, own, self._calm_at(position))
+        return self.chord_head(hidden, own, self._hold_bias(position, own))

@@ -132,16 +132,16 @@ class ActionHead(nn.Module):
         self.symbols = SymbolTable(voice, dim)
         self.bias = nn.Parameter(torch.zeros(voice.num_actions))
 
-    def forward(self, hidden: Tensor, previous: Tensor, calm: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, previous: Tensor, hold_bias: Tensor | None = None) -> Tensor:
         """Logits float32 [..., num_actions] from hidden [..., dim] and previous states [...].
 
-        `calm` [...] is added to those of HOLD.
+        `hold_bias` [...] is added to those of HOLD.
         """
         # Actions are silence, HOLD, and then ON of each symbol.
         weight = torch.cat([self.unstruck, self.symbols()])
         logits = F.linear(hidden, weight, self.bias).float()
         is_hold = torch.arange(logits.shape[-1], device=logits.device) == HOLD
-        if calm is not None:
-            logits = logits + calm[..., None] * is_hold
+        if hold_bias is not None:
+            logits = logits + hold_bias[..., None] * is_hold
         impossible = ~self.voice.sounds(previous)[..., None] & is_hold
         return logits.masked_fill(impossible, MASKED)
