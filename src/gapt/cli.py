@@ -5,6 +5,7 @@ Libraries that a player does not have, or that are slow to import, are imported 
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -575,6 +576,9 @@ def _bench_live(
 
 def main() -> None:
     """Entry point: a user's error is one clear message and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a song's name may be in any script
     try:
         app()
     except UserError as error:
@@ -591,9 +595,10 @@ def main() -> None:
         )
         sys.exit(2)
     except OSError as error:  # such as a path that is too long, or may not be looked at
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        typer.echo(f"gapt: cannot use {error.filename}: {error.strerror}", err=True)
+        what = f"cannot use {error.filename}: " if error.filename else ""
+        typer.echo(f"gapt: {what}{error.strerror}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -21,13 +21,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if not path.name:
         raise UserError(f"{path} is a folder; give a file name")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = path.resolve()  # a link stays one
+    if target.exists() and not target.is_file():
+        raise UserError(f"cannot write {path}: it is there, and is no file; give another name")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # or a power cut might leave the new name and no content
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

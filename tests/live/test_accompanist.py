@@ -41,6 +41,25 @@ def test_the_melody_at_a_frame_changes_no_chord_at_or_before_it(tiny_model, fram
     assert first[: frame + 1] == second[: frame + 1]
 
 
+def test_settings_that_cannot_be_are_refused_and_nothing_changes(tiny_model):
+    accompanist = Accompanist.load(tiny_model, lookahead=4, commit=2)
+    for wrong in ({"commit": 5}, {"lookahead": 1}, {"lookahead": 600}, {"temperature": -1.0}):
+        with pytest.raises(ValueError, match=f"^{next(iter(wrong))}|^commit"):
+            accompanist.set(**wrong)
+    assert (accompanist.temperature, accompanist.lookahead, accompanist.commit) == (1.0, 4, 2)
+    with pytest.raises(ValueError, match=r"melody state 61\.5 is no whole number"):
+        accompanist.step(61.5)
+
+
+def test_of_several_accompanists_those_go_on_that_have_something_to_decide(tiny_model):
+    policy = load_model(tiny_model)
+    one, other = Accompanist(policy, seed=0), Accompanist(policy, seed=1)
+    one.think()
+    advance([one, other])
+    assert other.decided
+    assert other.chord == Accompanist(policy, seed=1).chord
+
+
 def test_the_melody_is_heard(tiny_model):
     """Causality would be cheap for a deaf player: later chords do depend on the melody."""
     melody, other = random_melody(80, 0), random_melody(80, 1)

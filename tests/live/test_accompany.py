@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import mido
 import numpy as np
@@ -97,6 +99,14 @@ def test_the_file_holds_what_sounded_when_it_sounded(tmp_path, policy):
     assert read_melody(tmp_path / "out.mid").notes == melody.notes
 
 
+def test_it_waits_for_the_melody_and_comes_in_on_a_beat_that_it_listens_by(tmp_path, model):
+    rest = 33  # beats, of which the melody's own first is one
+    later = tuple(Note(n.onset + rest - 1, n.offset + rest - 1, n.pitch) for n in TUNE)
+    chords = report(save(tmp_path / "in.mid", later), tmp_path, model, seed=0, listen=4)["chords"]
+    assert chords[: 4 * 36] == [None] * (4 * 36)
+    assert chords[4 * 36] is not None
+
+
 def test_undefined_harmony_is_null(tmp_path, tiny_model):
     played = accompany(MelodyFile(TUNE), Accompanist.load(tiny_model, seed=0))
     silent = type(played)(played.melody, np.zeros_like(played.chords), played.decision_ms)
@@ -170,6 +180,31 @@ def test_bad_input_is_one_clear_message(gapt, files, arguments, message):
     assert message in errors
     assert "Traceback" not in errors
     assert {path: path.read_bytes() for path in files.glob("*.mid")} == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has neither pipes with names nor links for all")
+def test_what_is_there_and_no_file_is_left_as_it_is(gapt, files):
+    (files / "linked.mid").symlink_to("folder/target.mid")
+    os.mkfifo(files / "pipe.json")
+    code, _, errors = gapt("accompany", "good.mid", "-o", "out.mid", "--report", "pipe.json")
+    assert (code, (files / "pipe.json").is_fifo()) == (2, True)
+    assert "pipe.json" in errors
+    assert gapt("accompany", "good.mid", "-o", "linked.mid")[0] == 0
+    assert (files / "linked.mid").is_symlink()
+    assert read_melody(files / "folder/target.mid").notes == read_melody(files / "good.mid").notes
+
+
+def test_a_name_that_a_terminal_cannot_show_is_no_reason_to_fail(files):
+    path = files / "笛.mid"
+    path.write_bytes((files / "good.mid").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "gapt", "accompany", path, "-o", files / "曲.mid"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may write anywhere")

@@ -31,11 +31,11 @@ class Played:
             lambda message: self.sent.append((self.clocks, message.type, message.note)),
         )
 
-    def run(self, clocks, notes=()):
+    def run(self, clocks, notes=(), **how):
         """Notes are (press clock, release clock, pitch): they come just after that clock."""
         for clock in range(self.clocks, self.clocks + clocks):
             self.clocks = clock
-            name = self.duet.clock()
+            name = self.duet.clock(**how)
             if name:
                 self.names[clock] = name
             for on, off, pitch in notes:
@@ -94,6 +94,22 @@ def test_no_chord_depends_on_what_comes_after_the_middle_of_the_frame_before(
         for played in (first, second)
     ]
     assert before[0] == before[1]
+
+
+def test_what_a_machine_that_stood_still_has_missed_is_not_played_all_at_once(model):
+    notes = [(24 * beat, 24 * beat + 20, 60 + beat % 5) for beat in range(16)]
+    steady, stalled = Played(model).run(24 * 16, notes), Played(model).run(24 * 4, notes)
+    before = len(stalled.sent)
+    stalled.run(24 * 4, notes, stale=True)
+    assert {kind for _, kind, _ in stalled.sent[before:]} == {"note_off"}
+    stalled.run(24 * 8, notes)
+    # It has heard all the same. The chord that it came back to is struck at once.
+    first, *rest = [clock for clock in stalled.names if clock >= 24 * 8]
+    assert first == 24 * 8
+    assert {stalled.names[clock] for clock in rest} == {
+        name for clock, name in steady.names.items() if clock > 24 * 8
+    }
+    assert rest == [clock for clock in steady.names if clock > 24 * 8]
 
 
 def test_a_new_take_begins_cold(tiny_model):

@@ -164,6 +164,23 @@ def test_a_step_that_fails_ends_its_sessions_only(offer, caplog):
     assert "a model step failed" in caplog.text
 
 
+def test_a_session_that_fails_ends_no_other(offer, caplog, monkeypatch):
+    """Sessions whose steps were made together: the first of them breaks when it is settled."""
+
+    async def play():
+        engine = Engine(threads=1)
+        bad, good = (Player(engine, Session(hello(seed), offer)) for seed in range(2))
+        bad.seat.say = bad.said.put_nowait
+        engine.join(bad.seat)
+        monkeypatch.setattr(bad.seat.session, "news", lambda: 1 / 0)
+        assert len(await good.play(tune(0, 8))) == 9
+        with pytest.raises(ProtocolError, match="session failed"):
+            await bad.until(lambda message: False)
+
+    asyncio.run(play())
+    assert "ZeroDivisionError" in caplog.text
+
+
 def random_step(context, frame, *, imagined=False, seed=0):
     """What a frame is decided from, drawn from its number and a seed."""
     random = np.random.default_rng([frame, seed])

@@ -277,6 +277,11 @@ def test_seats_are_limited_and_freed(offer):
                 refused = json.loads(await third.recv())
                 assert "try again later" in refused["message"]
             await lose(first)
+            async with session(url) as third:  # nobody goes for one who cannot be seated
+                assert "no model" in (await ask(third, HELLO | {"model": "nobody"}))["message"]
+            async with session(url) as back:
+                assert (await ask(back, HELLO | {"resume": lost["session"]}))["type"] == "ready"
+                await lose(back)
             async with session(url) as third:  # who is here goes before who may come back
                 assert (await ask(third, HELLO))["type"] == "ready"
             async with session(url) as back:

@@ -269,11 +269,11 @@ def header(type=1, tracks=1, division=480):
         (b"", "not a MIDI file"),
         (b"RIFF....WAVE", "not a MIDI file"),
         (header(), "damaged"),
-        (header() + b"MTrk\0\0\0\4\0\x90\xff\xff", "damaged"),
+        (header() + b"MTrk\0\0\0\4\0\x3c\x40\0", "damaged"),
         (header(division=0xE728) + b"MTrk\0\0\0\4\0\xff\x2f\0", "SMPTE"),
         (header(division=0) + b"MTrk\0\0\0\4\0\xff\x2f\0", "SMPTE"),
         (header(type=2) + b"MTrk\0\0\0\4\0\xff\x2f\0", "type 2"),
-        (header() + b"MTrk\0\0\xff\xff" + b"\xff" * 8000, "not a MIDI file"),
+        (header() + b"MTrk\0\1\xff\xff" + b"\xff" * 80_000, "not a MIDI file"),
         (header() + bytes(MAX_BYTES), "a melody fits in"),
     ],
 )
@@ -282,6 +282,19 @@ def test_broken_files_are_refused(tmp_path, data, message):
     path.write_bytes(data)
     with pytest.raises(UserError, match=rf"in\.mid.*{message}"):
         read_melody(path)
+
+
+def test_what_other_readers_accept_is_read(tmp_path):
+    track = melody_track()
+    track.insert(0, mido.MetaMessage("text", text="あ".encode().decode("latin-1") * 1500))
+    path = save(tmp_path / "in.mid", track)
+    plain = read_melody(path)
+    data = path.read_bytes()
+    # A chunk of somebody's own before the track, and a velocity that cannot be.
+    loud = data.replace(b"\x90\x3c\x40", b"\x90\x3c\xc8", 1)
+    assert loud != data
+    path.write_bytes(loud[:14] + b"XFIH\0\0\0\3abc" + loud[14:])
+    assert read_melody(path).notes == plain.notes
 
 
 def test_a_file_cut_anywhere_is_read_or_refused(tmp_path):

@@ -81,9 +81,13 @@ class Accompanist:
         listen: in frames; chords are silent until the first multiple of it after the melody's first
             note, and one is struck then. 0: it plays from the first frame on.
 
-    `temperature`, `lookahead` and `commit` may be changed at any time; `replan` lets them count for
+    `set` changes `temperature`, `lookahead` and `commit` at any time; `replan` lets them count for
     what is planned already but not committed.
     """
+
+    temperature: float
+    lookahead: int
+    commit: int
 
     def __init__(
         self,
@@ -95,15 +99,7 @@ class Accompanist:
         commit: int = 1,
         listen: int = 0,
     ) -> None:
-        if not 1 <= lookahead <= _MAX_LOOKAHEAD:
-            raise ValueError(f"lookahead is {lookahead}, which is not in 1..{_MAX_LOOKAHEAD}")
-        if not 1 <= commit <= lookahead:
-            raise ValueError(f"commit is {commit}, which is not in 1..{lookahead} (lookahead)")
-        if not temperature >= 0:
-            raise ValueError(f"temperature is {temperature}, which is not 0 or more")
-        self.temperature = temperature
-        self.lookahead = lookahead
-        self.commit = commit
+        self.set(temperature=temperature, lookahead=lookahead, commit=commit)
         self.listen = listen
         # The frame before which chords are silent, and in which one has to be struck.
         self._entry = math.inf if listen else -1
@@ -132,6 +128,29 @@ class Accompanist:
             UserError: there is no such model, or it is not one of ours.
         """
         return cls(load_model(resolve_model(model)), **settings)
+
+    def set(
+        self,
+        *,
+        temperature: float | None = None,
+        lookahead: int | None = None,
+        commit: int | None = None,
+    ) -> None:
+        """Change settings; None leaves one as it is.
+
+        Raises:
+            ValueError: one cannot be; then none is changed.
+        """
+        temperature = self.temperature if temperature is None else temperature
+        lookahead = self.lookahead if lookahead is None else lookahead
+        commit = self.commit if commit is None else commit
+        if not 1 <= lookahead <= _MAX_LOOKAHEAD:
+            raise ValueError(f"lookahead is {lookahead}, which is not in 1..{_MAX_LOOKAHEAD}")
+        if not 1 <= commit <= lookahead:
+            raise ValueError(f"commit is {commit}, which is not in 1..{lookahead} (lookahead)")
+        if not temperature >= 0:
+            raise ValueError(f"temperature is {temperature}, which is not 0 or more")
+        self.temperature, self.lookahead, self.commit = temperature, lookahead, commit
 
     @property
     def policy(self) -> OnnxPolicy:
@@ -306,9 +325,9 @@ def first_chord(note: int, listen: int) -> int:
 
 
 def advance(accompanists: Sequence[Accompanist]) -> None:
-    """Make the step that is due for each of several accompanists, all of one policy."""
-    steps = [step for accompanist in accompanists if (step := accompanist.due)]
-    for accompanist, step, actions in zip(accompanists, steps, decide(steps), strict=True):
+    """Make the step that is due, if any, for each of several accompanists, all of one policy."""
+    due = [(accompanist, step) for accompanist in accompanists if (step := accompanist.due)]
+    for (accompanist, step), actions in zip(due, decide([s for _, s in due]), strict=True):
         accompanist.take(step, *actions)
 
 
@@ -320,6 +339,8 @@ def _follows(voice: Voice, state: int, before: int) -> bool:
 
 
 def _check(what: str, voice: Voice, state: int, before: int, frame: int) -> None:
+    if int(state) != state:
+        raise ValueError(f"{what} state {state} is no whole number")
     if not 0 <= state < voice.num_states:
         raise ValueError(f"{what} state {state} is not in 0..{voice.num_states - 1}")
     if not _follows(voice, state, before):

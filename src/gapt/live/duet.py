@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 
 import mido
 
+from gapt.errors import UserError
 from gapt.live.accompanist import Accompanist
 from gapt.live.models import load_model, resolve_model
 from gapt.live.ports import open_input, open_output
@@ -31,6 +32,8 @@ _CLOCKS = CLOCKS_PER_BEAT // FRAMES_PER_BEAT
 _VELOCITY = 80
 _AWAY = 1.0
 """Seconds without a clock after which the other device has stopped."""
+_STALE = 0.25
+"""Seconds after which a clock is still counted, but no longer played."""
 
 Send = Callable[[mido.Message], None]
 Event = tuple[float, mido.Message]
@@ -95,8 +98,12 @@ class Duet:
         if self._held == pitch:
             self._held = None
 
-    def clock(self) -> str | None:
-        """One clock passes; the name of the chord that it strikes, if any."""
+    def clock(self, *, stale: bool = False) -> str | None:
+        """One clock passes; the name of the chord that it strikes, if any.
+
+        A clock is `stale` if it was due long ago, because the machine stood still: what is missed
+        is not made up for, and the next clock that is not strikes the chord as it is by then.
+        """
         self._clocks += 1
         if self._clocks < 0:
             if self._clocks < -_CLOCKS // 2:  # let go of before beat 1 is near
@@ -107,6 +114,9 @@ class Duet:
             return None  # heard, perhaps before a stop
         if phase == _CLOCKS // 2:
             self._accompanist.step(self._hear())
+        if stale:
+            self._silence()
+            return None
         return self._play() if phase == 0 else None
 
     def _hear(self) -> int:
@@ -178,7 +188,14 @@ def play(
         open_input(midi_in, lambda message: events.put((time.perf_counter(), message))) as notes,
     ):
         print(f"Notes from {notes.name}, chords to {chords.name} (Ctrl-C ends)", flush=True)
-        duet = Duet(begin, chords.send)
+
+        def send(message: mido.Message) -> None:
+            try:
+                chords.send(message)
+            except Exception as error:  # each system's MIDI has exceptions of its own
+                raise UserError(f"the MIDI port '{chords.name}' is gone: {error}") from None
+
+        duet = Duet(begin, send)
         clocks = _Clocks(duet)
         _end_as_by_ctrl_c()
         with contextlib.suppress(KeyboardInterrupt):
@@ -190,7 +207,8 @@ def play(
                     print(f"Play: your first note is beat 1, at {bpm:g} BPM", flush=True)
                     clocks.run(events, 60 / bpm / CLOCKS_PER_BEAT)
             finally:
-                duet.stop()
+                with contextlib.suppress(UserError):  # the port may be what failed
+                    duet.stop()
         print(f"\n{clocks.struck} chords, {clocks.late} of them late by more than a MIDI clock")
 
 
@@ -259,7 +277,7 @@ class _Clocks:
                 self._note(message)
 
     def _clock(self, due: float, tolerance: float) -> None:
-        name = self._duet.clock()
+        name = self._duet.clock(stale=time.perf_counter() > due + _STALE)
         if name is not None:
             self.struck += 1
             self.late += time.perf_counter() > due + tolerance

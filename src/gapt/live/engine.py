@@ -148,7 +148,13 @@ class Engine:
             seat.busy = False
             if failed:
                 self._end(seat, ProtocolError("The model failed; the server's log says how.", 1011))
-            self._settle(seat)
+            try:
+                self._settle(seat)
+            except Exception:  # a fault in one session is no other's affair
+                _log.exception("a session failed")
+                self._end(
+                    seat, ProtocolError("The session failed; the server's log says how.", 1011)
+                )
             if seat.queue is self._plans:  # what is begun is finished first
                 self._plans.move_to_end(seat, last=False)
         self._dispatch()

@@ -119,11 +119,12 @@ class Sessions:
         return seat
 
     def _new_seat(self, hello: Hello) -> Seat:
-        if len(self._seats) >= self._max_sessions:
-            if not self._lost:
-                raise ProtocolError("All seats are taken: try again later.", 1013)
+        full = len(self._seats) >= self._max_sessions
+        if full and not self._lost:
+            raise ProtocolError("All seats are taken: try again later.", 1013)
+        seat = Seat(Session(hello, self._offer))  # or an error, for which nobody has to go
+        if full:
             self._forget(next(iter(self._lost)))
-        seat = Seat(Session(hello, self._offer))
         self._seats[seat.session.id] = seat
         return seat
 

@@ -165,10 +165,8 @@ class Session:
     def _set(self, change: Set) -> None:
         accompanist = self.accompanist
         commit = change.commit or accompanist.commit
-        accompanist.lookahead = _lookahead(change.lookahead or accompanist.lookahead, commit)
-        accompanist.commit = commit
-        if change.temperature is not None:
-            accompanist.temperature = change.temperature
+        lookahead = _lookahead(change.lookahead or accompanist.lookahead, commit)
+        accompanist.set(temperature=change.temperature, lookahead=lookahead, commit=commit)
         if change.model is not None and change.model != self._model:
             accompanist.switch(self._policy(change.model))
             self._model = change.model

@@ -154,10 +154,10 @@ def _parse(path: Path) -> mido.MidiFile:
     if size > MAX_BYTES:
         raise UserError(f"{path} has {size:,} bytes, but a melody fits in {MAX_BYTES:,}")
     # mido would read numbers of any length, in time that grows with the square of it.
-    if not data.startswith(b"MThd") or re.search(rb"[\x80-\xff]{4096}", data):
+    if not data.startswith(b"MThd") or re.search(rb"[\x80-\xff]{65536}", data):
         raise UserError(f"{path} is not a MIDI file; export one (.mid) from your music program")
     try:
-        file = mido.MidiFile(file=io.BytesIO(data))
+        file = mido.MidiFile(file=io.BytesIO(_standard_chunks(data)), clip=True)
     except Exception as error:  # mido raises a dozen kinds, each for another way to be broken
         reason = "it ends too early" if isinstance(error, EOFError) else str(error)
         raise UserError(f"{path} is a damaged MIDI file ({reason}); export it again") from None
@@ -175,6 +175,17 @@ def _parse(path: Path) -> mido.MidiFile:
             "read. Cut it, or look for an event that strayed far behind the end."
         )
     return file
+
+
+def _standard_chunks(data: bytes) -> bytes:
+    """A file's header and tracks alone: readers are to skip other chunks, which mido does not."""
+    chunks, at = [], 0
+    while at < len(data):
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] in (b"MThd", b"MTrk"):
+            chunks.append(data[at:end])
+        at = end
+    return b"".join(chunks)
 
 
 def _tracks(file: mido.MidiFile) -> list[_Part]:
