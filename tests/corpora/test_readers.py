@@ -78,6 +78,23 @@ def test_abc_plays_repeats_fills_the_pickup_and_joins_ties(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("bars", "played"),
+    [
+        ("C4|D4:|E4|F4:|G4|A4:|", "CDCD EFEF GAGA"),
+        ("C4|1D4:|2E4|F4|1G4:|2A4|]", "CDCE FGFA"),
+        ("C4|[1D4:|[2E4:|F4|[1G4:|[2A4:|", "CDCE FGFA"),
+        ("C4|D4||E4|F4:|", "CD EFEF"),
+        ("C4|D4:|E4||F4|G4:|", "CDCD E FGFG"),
+        ("|:C4|D4:|:E4|F4:|", "CDCD EFEF"),
+    ],
+)
+def test_an_abc_repeat_goes_back_to_the_end_of_the_one_before(bars: str, played: str):
+    notes = tunebooks.parse(f"X:1\nM:4/4\nL:1/4\nK:C\n{bars}\n").notes
+    names = {60: "C", 62: "D", 64: "E", 65: "F", 67: "G", 69: "A"}
+    assert [names[note.pitch] for note in notes] == list(played.replace(" ", ""))
+
+
 def test_abc_reads_nottinghams_own_suffixes(tmp_path: Path):
     *_, last = tunebooks.nottingham(published.nottingham(tmp_path))
     assert last.song_id == "nottingham/jigs/4"

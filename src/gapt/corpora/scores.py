@@ -10,7 +10,8 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from music21 import converter, harmony, repeat, stream
+from music21 import bar as barline
+from music21 import converter, harmony, repeat, spanner, stream
 
 from gapt.corpora.reading import UnreadableSong
 from gapt.music.chords import Chord
@@ -29,12 +30,40 @@ def read(text: str | bytes, notation: str, title: str) -> LeadSheet:
         UnreadableSong: the text is malformed, or has no bars.
     """
     try:
-        score = converter.parseData(text, format=notation)
-        return _to_lead_sheet(score.parts.first(), title)
+        part = converter.parseData(text, format=notation).parts.first()
+        if notation == "abc":
+            _begin_repeats(part)
+        return _to_lead_sheet(part, title)
     except UnreadableSong:
         raise
     except Exception as error:  # music21 meets malformed music with whatever error comes up
         raise UnreadableSong(f"bad {notation}: {error}") from error
+
+
+def _begin_repeats(part: Any) -> None:
+    """Set the start signs that ABC leaves out: a repeat goes back to the end of the one before it,
+    with its second ending, or to a double bar. music21 would go back to the tune's beginning.
+    """
+    second_endings = {
+        bar
+        for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket)
+        if bracket.number != "1"
+        for bar in bracket.getSpannedElements()
+    }
+    first = None  # of the section, None where its start is written or is the tune's beginning
+    ended = False  # whether a section has just ended
+    for bar in part.getElementsByClass(stream.Measure):
+        left, right = bar.leftBarline, bar.rightBarline
+        if ended and bar not in second_endings:
+            first, ended = bar, False
+        if isinstance(left, barline.Repeat) and left.direction == "start":
+            first = None
+        if isinstance(right, barline.Repeat) and right.direction == "end":
+            if first is not None:
+                first.leftBarline = barline.Repeat(direction="start")
+            first, ended = None, True
+        elif right is not None and right.type in ("double", "final"):
+            ended = True
 
 
 def _to_lead_sheet(part: Any, title: str) -> LeadSheet:
