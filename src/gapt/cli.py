@@ -478,6 +478,8 @@ def _seeds(text: str) -> list[int]:
     numbers = [number.strip() for number in text.split(",")]
     if not all(number.isdecimal() and int(number) <= MAX_SEED for number in numbers):
         raise UserError(f"--seeds takes whole numbers below 2^32, e.g. 0,1,2; not '{text}'")
+    if len(set(map(int, numbers))) < len(numbers):
+        raise UserError(f"--seeds {text} names a seed twice, which would count as two plays")
     return [int(number) for number in numbers]
 
 

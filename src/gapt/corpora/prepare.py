@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -36,6 +37,7 @@ from gapt.corpora.reading import (
 from gapt.errors import UserError
 from gapt.evaluation.measures import harmony
 from gapt.music.frames import CHORDS, NUM_PITCHES, encode
+from gapt.music.leadsheet import ChordSpan, Note
 
 READERS: dict[str, Reader] = {
     "hooktheory": hooktheory.READER,
@@ -142,6 +144,10 @@ def _parse_one(reader: Reader, item: Item) -> Any:
         return f"no {'chords' if sheet.notes else 'melody'}"
     if not all(0 <= note.pitch < NUM_PITCHES for note in sheet.notes):
         return "a pitch outside MIDI's range"
+    spans: list[Note | ChordSpan] = [*sheet.notes, *sheet.chords]
+    times = [time for span in spans for time in (span.onset, span.offset)]
+    if not all(map(math.isfinite, times)):
+        return "a time that is no number"
     if first_onset(sheet) < 0 or sheet.beats_per_bar <= 0:
         return "a negative time"
     return encode(without_leading_bars(sheet)), sheet.beats_per_bar, sheet.title

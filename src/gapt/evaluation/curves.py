@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from gapt.errors import UserError
-from gapt.evaluation.plots import COLOURS, clean
+from gapt.evaluation.plots import Style, clean, styles
 from gapt.files import replacing
 from gapt.training.run import read_log
 
@@ -54,7 +54,7 @@ Log = dict[str, tuple[np.ndarray, np.ndarray]]
 def plot(runs: Sequence[Path], out: Path) -> None:
     """Draw the curves of `runs` into the picture `out`.
 
-    A colour each; but seeds of one system, beside another's, share one (`gapt-0`, `gapt-1`).
+    A style each; but seeds of one system, beside another's, share one (`gapt-0`, `gapt-1`).
 
     Raises:
         UserError: a folder holds no log, the logs have nothing in common that can be drawn, or
@@ -84,13 +84,13 @@ def _named(runs: Sequence[Path]) -> dict[str, Path]:
     return {"/".join(path.parts[-parts:]): path for path in paths}
 
 
-def _coloured(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """What each run is called in the picture, and its colour: by name."""
+def _styled(names: Iterable[str]) -> dict[str, tuple[str, Style]]:
+    """What each run is called in the picture, and how it looks: by name."""
     systems = {name: re.sub(r"-\d+$", "", name) for name in names}
     if len(set(systems.values())) == 1:
         systems = {name: name for name in systems}
-    colours = dict(zip(dict.fromkeys(systems.values()), cycle(COLOURS), strict=False))
-    return {name: (system, colours[system]) for name, system in systems.items()}
+    looks = styles(list(dict.fromkeys(systems.values())))
+    return {name: (system, looks[system]) for name, system in systems.items()}
 
 
 def read(run: Path) -> Log:
@@ -127,7 +127,7 @@ def _others(logs: Iterable[Log]) -> dict[str, tuple[str, ...]]:
 
 def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     """One panel for each of `panels`, titles and the names of measurements."""
-    coloured = _coloured(logs)
+    styled = _styled(logs)
     data: dict[str, float] = {}  # of the first run that has logged it
     for log in logs.values():
         data = {name: values[-1] for name, (_, values) in log.items()} | data
@@ -138,18 +138,20 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
         clean(axes)
         axes.grid(color="#eeeeee")
         axes.set_title(title, loc="left", fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         for run, log in logs.items():
             if names[0] in log:
-                _, colour = coloured[run]
-                _curve(axes, *log[names[0]], colour=colour, summed=names[0].endswith("/learns"))
+                _, style = styled[run]
+                _curve(axes, *log[names[0]], style=style, summed=names[0].endswith("/learns"))
         for name in names[1:]:
             if name in data:
                 axes.axhline(data[name], color="black", lw=1, ls=":")
     for axes in grid[len(panels) :]:
         axes.remove()
+    figure.supxlabel("updates", fontsize=10)
     handles = [
-        Line2D([], [], color=colour, label=system)
-        for system, colour in dict.fromkeys(coloured.values())
+        Line2D([], [], color=style.colour, ls=style.line, label=system)
+        for system, style in dict.fromkeys(styled.values())
     ]
     if any(name in data for names in panels.values() for name in names[1:]):
         handles.append(Line2D([], [], color="black", ls=":", label="the data"))
@@ -157,14 +159,13 @@ def draw(logs: dict[str, Log], panels: dict[str, tuple[str, ...]]) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray, *, colour: str, summed: bool) -> None:
+def _curve(
+    axes: Axes, steps: np.ndarray, values: np.ndarray, *, style: Style, summed: bool
+) -> None:
     if summed:
-        axes.plot(steps, values.cumsum(), color=colour, lw=1.4)
-        return
-    window = len(values) // _DENSE
-    if window < 2:
-        axes.plot(steps, values, color=colour, lw=1.4)
-        return
-    axes.plot(steps, values, color=colour, lw=0.5, alpha=0.3)
+        values = values.cumsum()
+    window = 1 if summed else max(1, len(values) // _DENSE)
+    if window > 1:
+        axes.plot(steps, values, color=style.colour, lw=0.5, alpha=0.3)
     smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-    axes.plot(steps[window - 1 :], smooth, color=colour, lw=1.4)
+    axes.plot(steps[window - 1 :], smooth, style.line, color=style.colour, lw=1.4)

@@ -7,6 +7,7 @@ Lets them play, and turns measures into rows. `gapt.evaluation.scenarios` says w
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -95,6 +96,11 @@ def evaluate(
     for name in systems:
         if name in (ANCHOR, GROUND_TRUTH, LATE):
             raise UserError(f"no system can be named '{name}': that row is always there")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", name):
+            raise UserError(f"no system can be named '{name}': take letters, digits, '.', '+', '-'")
+    for name, paths in systems.items():
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise UserError(f"--system {name} has a run twice, which would count as two")
     # What would fail in the end, after an hour perhaps, fails now.
     wholes = {
         (split, scenario): SCENARIOS[scenario].play(corpus.split(split), songs)

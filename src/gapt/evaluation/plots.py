@@ -20,6 +20,7 @@ from gapt.music.frames import FRAMES_PER_BEAT
 # Okabe and Ito's colours, which colour-blind people can tell apart, without the yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # one more than colours: pairs repeat late
+_LINES = ("-", "--", "-.")  # a colour that is used again has the next
 _WIDTH = 9.0  # inches
 LONGEST = 32  # frames; chords of two bars or more are counted together
 
@@ -29,6 +30,7 @@ class Style(NamedTuple):
 
     colour: str
     marker: str
+    line: str = "-"
 
 
 _OFFLINE = {GROUND_TRUTH: Style("black", "*"), ANCHOR: Style("#8a8a8a", "p")}
@@ -37,7 +39,8 @@ _OFFLINE = {GROUND_TRUTH: Style("black", "*"), ANCHOR: Style("#8a8a8a", "p")}
 
 def styles(systems: Sequence[str]) -> dict[str, Style]:
     """Looks for systems."""
-    looks = map(Style, cycle(COLOURS), cycle(_MARKERS))
+    lines = (line for line in cycle(_LINES) for _ in COLOURS)
+    looks = map(Style, cycle(COLOURS), cycle(_MARKERS), lines)
     return {name: _OFFLINE.get(name) or next(looks) for name in systems}
 
 
@@ -54,7 +57,7 @@ def plane(points: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str
     # A system that is always silent has no harmony.
     shown = {name: rows for name, rows in points.items() if rows[0]["mean"] is not None}
     for name, (harmony, diversity) in shown.items():
-        colour, marker = styles[name]
+        colour, marker, _ = styles[name]
         x, y = harmony["mean"], diversity["mean"]
         axes.plot([harmony["low"], harmony["high"]], [y, y], color=colour, lw=1.2)
         axes.plot([x, x], [diversity["low"], diversity["high"]], color=colour, lw=1.2)
@@ -107,9 +110,8 @@ def over_time(
     """
     figure, axes = _figure(4.2)
     for name, line in values.items():
-        axes.plot(
-            np.arange(len(line)) + given + 1, line, color=styles[name].colour, lw=1.4, label=name
-        )
+        style, at = styles[name], np.arange(len(line)) + given + 1
+        axes.plot(at, line, style.line, color=style.colour, lw=1.4, label=name)
     if jump is not None:
         axes.axvline(jump + 0.5, color="#777777", ls="--", lw=1)
         axes.annotate(

@@ -157,6 +157,8 @@ def export(
     if path.suffix not in (".onnx", ".safetensors"):
         raise UserError(f"{path} ends in neither .onnx nor .safetensors; say which it should be")
     header, weights = _mean(sources)
+    if header.model == "post-training":
+        raise UserError(f"{sources[0]} is a run's last checkpoint; give the run's folder")
     if calm or settle is not None:
         if header.model != "policy":
             raise UserError(

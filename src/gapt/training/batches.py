@@ -151,6 +151,9 @@ class Mixture:
             )
         for name in (name for name, songs in corpora.items() if not songs):
             print(f"no {name} in this corpus folder: the other corpora take its share")
+        unused = {song.corpus for song in corpus.select(split)} - set(corpora)
+        for name in sorted(unused):
+            print(f"{name} is in this corpus folder, but not in the recipe's mixture: left out")
         return Mixture(corpora, {name: shares[name] for name in wanted})
 
     def draw_whole(self, rng: np.random.Generator, size: int, frames: int) -> Batch:

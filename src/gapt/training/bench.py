@@ -6,7 +6,6 @@ same. The first update is left out: it warms up.
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
 import time
@@ -102,6 +101,8 @@ def _peak_memory(device: torch.device) -> float:
     """MB, 2**20 bytes each."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource  # which Windows does not have
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gapt.corpora.store import Corpus
+from gapt.errors import UserError
 from gapt.evaluation.measures import in_chord
 from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import load_judges, load_policy
@@ -56,8 +57,10 @@ def credit(recipe: PostTrainingRecipe, corpus: Corpus, policy: Path) -> list[Hea
     Advantages are those of a critic that knows nothing.
 
     Raises:
-        UserError: something cannot be loaded.
+        UserError: something cannot be loaded, or the recipe is GRPO's.
     """
+    if recipe.objective != "ppo":
+        raise UserError("credit is PPO's: GRPO gives every frame of a trajectory the same")
     songs = held_out(corpus, recipe.mixture, recipe.validation_songs)
     windows = stack(songs, [0] * len(songs), recipe.frames)
     melody, chords, real = (torch.from_numpy(array) for array in windows)

@@ -42,6 +42,8 @@ def validation_pairs(recipe: JudgeRecipe, corpus: Corpus) -> Batch:
     frames = sorted(recipe.lengths)[len(recipe.lengths) // 2]
     songs = held_out(corpus, recipe.mixture, len(corpus.songs))
     long = [song for song in songs if len(song.frames) >= frames]
+    if min(recipe.validation_songs, recipe.batch) < 2:
+        raise UserError("a judge compares songs: 'batch' and 'validation_songs' are at least 2")
     if len(long) < 2:
         raise UserError(f"fewer than two songs of the valid split have {frames} frames")
     mixture = Mixture.of(corpus, "train", recipe.mixture)

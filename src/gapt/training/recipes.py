@@ -131,7 +131,7 @@ class AdversaryRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     learning_rate: Positive
     weight: Weight = 1.0
     hears_both: bool = True
-    smoothing: Share = 0.1
+    smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.1
     schedule: TwoPhase = TwoPhase()
 
 
@@ -215,6 +215,15 @@ class PostTrainingRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_field
     head_start: Whole = 0
     diversity_alarm: Share = 0.8
     compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.objective == "grpo" and self.group < 2:
+            raise ValueError("GRPO compares the trajectories of a group: 'group' is at least 2")
+        if self.head_start >= self.steps:
+            raise ValueError(
+                f"with 'head_start: {self.head_start}' of {self.steps} steps the policy would "
+                "never learn"
+            )
 
 
 # What makes `tiny` quick.

@@ -71,7 +71,10 @@ def plan(
 
     def planned(name: str, stage: str, recipe: str, **changes: Any) -> Planned:
         loaded = load_recipe(RECIPES / f"{recipe}-{preset}.yaml", stage)
-        return Planned(name, stage, msgspec.structs.replace(loaded, **changes))
+        try:
+            return Planned(name, stage, msgspec.structs.replace(loaded, **changes))
+        except ValueError as error:  # too few updates, say
+            raise UserError(f"{name}: {error}") from None
 
     runs = [planned("mle", "policy", "policy")]
     if (RECIPES / f"policy-recover-{preset}.yaml").exists():
@@ -132,6 +135,7 @@ def reproduce(
     Raises:
         UserError: see `train` and `evaluate`.
     """
+    out = out.resolve()  # runs keep the paths of what they start from
     duet = any(SCENARIOS[scenario].duet for scenario in scenarios)
     runs = plan(preset, out, systems, seeds, updates=updates, batch=batch, duet=duet)
     # What would fail in the end, after days perhaps, fails now.

@@ -29,7 +29,7 @@ class TwoPhase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     first: Annotated[int, Meta(ge=0)] = 200
     every: Count = 5
-    threshold: float = 1.0
+    threshold: Annotated[float, Meta(ge=-1e6, le=1e6)] = 1.0  # no NaN, which nothing is above
     window: Count = 3
 
     def learns(self, update: int, realism: Sequence[float]) -> bool:
