@@ -1,5 +1,8 @@
-"""Voicings hold exactly the chord's notes and move little."""
+"""Voicings hold exactly the chord's notes, move little, and leave the melody its room."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +12,10 @@ from gapt.music.voicing import BASS_RANGE, UPPER_RANGE, voice
 indices = st.integers(0, NUM_CHORDS - 1)
 
 
+def named(name, previous=None):
+    return voice(chord_at(CHORD_NAMED[name]), previous)
+
+
 @given(indices, indices)
 def test_notes_belong_to_the_chord_and_stay_in_range(first, second):
     chord = chord_at(second)
@@ -16,17 +23,47 @@ def test_notes_belong_to_the_chord_and_stay_in_range(first, second):
     assert BASS_RANGE[0] <= notes[0] <= BASS_RANGE[1]
     assert notes[0] % 12 == (chord.root + chord.bass) % 12
     assert all(UPPER_RANGE[0] <= note <= UPPER_RANGE[1] for note in notes[1:])
+    assert all(low < high for low, high in pairwise(notes))
     assert {note % 12 for note in notes} <= chord.pitch_classes
     if len(chord.pitch_classes) <= 5:  # a bass and four voices
         assert {note % 12 for note in notes} == chord.pitch_classes
 
 
 def test_common_tones_stay_and_the_rest_move_by_step():
-    def named(name, previous=None):
-        return voice(chord_at(CHORD_NAMED[name]), previous)
-
     c = named("C")
     am = named("Am", c)
     assert len(set(c[1:]) & set(am[1:])) == 2
     f = named("F", am)
     assert len(set(am[1:]) & set(f[1:])) == 2
+
+
+@pytest.mark.parametrize(
+    ("chords", "bass"),
+    [
+        ("C F G C Am", [36, 41, 43, 48, 45]),  # up to the tonic, not back down
+        ("C G/B Am", [36, 35, 33]),  # down by step
+        ("Bb Eb", [46, 39]),
+    ],
+)
+def test_the_bass_goes_the_shorter_way(chords, bass):
+    notes, played = None, []
+    for name in chords.split():
+        notes = named(name, notes)
+        played.append(notes[0])
+    assert played == bass
+
+
+@given(indices, indices)
+def test_from_the_middle_of_its_range_the_bass_leaps_no_more_than_a_tritone(first, second):
+    before = voice(chord_at(first))
+    if 39 <= before[0] <= 44:
+        assert abs(voice(chord_at(second), before)[0] - before[0]) <= 6
+
+
+@given(indices)
+def test_a_chord_leaves_the_melody_its_room_and_is_not_muddy(index):
+    bass, *upper = voice(chord_at(index))
+    assert sum(upper) / len(upper) < 60, "under middle C, where the page's keys begin"
+    gaps = [(low, high - low) for low, high in pairwise((bass, *upper))]
+    assert all(gap >= 3 for low, gap in gaps if low < 52), "no seconds under E3"
+    assert all(gap >= 5 for low, gap in gaps if low < 48), "nor thirds under C3"

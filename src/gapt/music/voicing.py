@@ -6,12 +6,16 @@ from itertools import pairwise, product
 
 from gapt.music.chords import Chord
 
-BASS_RANGE = (36, 47)
-"""MIDI pitches of the bass note: from C2, the cello's lowest, to B2."""
-UPPER_RANGE = (52, 72)
-"""MIDI pitches of the upper voices: E3 to C5, under most melodies."""
+BASS_RANGE = (33, 50)
+"""MIDI pitches of the bass note: A1 to D3, half an octave more than it needs, so that it can go on
+by the shorter way."""
+UPPER_RANGE = (50, 67)
+"""MIDI pitches of the upper voices: D3 to G4, under most melodies."""
 MAX_UPPER = 4
-_CENTRE = 61.0
+_CENTRE = 57.0
+_LOW_FOR_A_SECOND = 52
+_LOW_FOR_A_THIRD = 48
+"""Where closer intervals turn to mud: under E3 and C3."""
 
 # Which intervals a player drops when a chord has more than four notes, once what the bass plays is
 # dropped: the fifth, then the root, the eleventh, the ninth, the thirteenth.
@@ -35,29 +39,46 @@ def _movement(voicing: tuple[int, ...], previous: tuple[int, ...]) -> float:
     return there + back
 
 
+def _bass(chord: Chord, previous: tuple[int, ...] | None) -> int:
+    """The nearest to the one before; of two as near, and at first, the nearer to the middle."""
+    low, high = BASS_RANGE
+    middle = (low + high) / 2
+    before = previous[0] if previous else middle
+    pitch_class = (chord.root + chord.bass) % 12
+    options = [pitch for pitch in range(low, high + 1) if pitch % 12 == pitch_class]
+    return min(options, key=lambda pitch: (abs(pitch - before), abs(pitch - middle)))
+
+
+def _roughness(low: int, high: int) -> float:
+    """Of two notes next to each other; taken when voice leading asks for it strongly."""
+    gap = high - low
+    if gap < 3:
+        return 2.0 if low >= _LOW_FOR_A_SECOND else 10.0
+    return 4.0 if gap < 5 and low < _LOW_FOR_A_THIRD else 0.0
+
+
 def voice(chord: Chord, previous: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """MIDI pitches of a chord, ascending: a bass note, then up to four upper voices.
 
     Args:
         chord: what to play.
-        previous: the voicing before it; the upper voices move from it as little as they can.
+        previous: the voicing before it; all voices move from it as little as they can.
     """
-    bass = BASS_RANGE[0] + (chord.root + chord.bass - BASS_RANGE[0]) % 12
+    bass = _bass(chord, previous)
+    lowest = max(UPPER_RANGE[0], bass + 1)
     options = [
-        [p for p in range(UPPER_RANGE[0], UPPER_RANGE[1] + 1) if p % 12 == pitch_class]
+        [p for p in range(lowest, UPPER_RANGE[1] + 1) if p % 12 == pitch_class]
         for pitch_class in _upper_pitch_classes(chord)
     ]
     before = previous[1:] if previous else None
 
-    def cost(candidate: tuple[int, ...]) -> float:
+    def cost(candidate: tuple[int, ...]) -> tuple[float, int]:
         notes = sorted(candidate)
-        gaps = [high - low for low, high in pairwise(notes)]
-        # A second sounds rough, and voices far apart fall apart; either is taken when voice leading
-        # asks for it strongly.
-        roughness = sum(2.0 for gap in gaps if gap < 3) + sum(6.0 for gap in gaps if gap > 9)
+        rough = sum(_roughness(low, high) for low, high in pairwise((bass, *notes)))
+        apart = sum(6.0 for low, high in pairwise(notes) if high - low > 9)  # it falls apart
         drift = abs(sum(notes) / len(notes) - _CENTRE)
-        return roughness + drift + (_movement(tuple(notes), before) if before else 0.0)
+        moved = _movement(tuple(notes), before) if before else 0.0
+        return rough + apart + drift + moved, notes[-1]
 
-    candidates: list[tuple[int, ...]] = list(product(*options))
-    best = min(candidates, key=cost)
+    best = min(product(*options), key=cost)
     return (bass, *sorted(best))
