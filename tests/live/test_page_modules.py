@@ -257,7 +257,13 @@ def test_a_chord_that_is_held_is_struck_again_in_another_style(struck):
     then = struck(["rhythm", [first, *rest[:15]]], ["block", rest[15:]])
     assert [2, "rest"] in then
     assert [pitch for at, pitch in then if 2 <= at < 2.02] == ["rest", 48, 60, 64, 67]
-    assert all(at < 2.02 for at, _ in then), "a block is struck once"
+    assert all(at < 2.02 for at, _ in then)
+
+
+def test_what_sounds_is_let_go_of_when_a_chord_that_is_held_is_struck_again(struck):
+    sounds = struck(["block", [[t, t == 0, t / 8] for t in range(40)]])
+    assert [pitch for _, pitch in sounds] == [48, 60, 64, 67, "rest", 48, 60, 64, 67]
+    assert sounds[4][0] == 4, "two bars later"
 
 
 def test_what_was_missed_while_the_page_stood_still_is_not_made_up_for(struck):
@@ -373,25 +379,35 @@ def test_a_plan_is_revised_but_what_is_final_tells_when_it_became_so(modules):
     assert then[2] == [{"at": 10, "heard": -1}, {"at": 11, "heard": 0}]
 
 
-HITS = """async ([style, beatsPerBar, struck, frames]) => {
+HITS = """async ([style, beatsPerBar, struck, frames, bar = 2]) => {
   const { hits } = await import("/comping.js");
   const notes = [36, 55, 60, 64];
   const all = [];
   for (let t = struck; t < struck + frames; t++) {
-    const place = { age: t - struck, frame: t % (4 * beatsPerBar), beatsPerBar };
+    const place = { age: t - struck, frame: t % (4 * beatsPerBar), beatsPerBar, bar };
     for (const hit of hits(style, notes, place)) all.push([t, hit.pitch]);
   }
   return all;
 }"""
 
 
-def test_a_block_is_struck_once(modules):
+def test_a_block_that_is_held_is_struck_again_on_every_second_downbeat(modules):
     assert modules.evaluate(HITS, ["block", 4, 3, 16]) == [[3, 36], [3, 55], [3, 60], [3, 64]]
+
+    def struck(*place):
+        return [t for t, pitch in modules.evaluate(HITS, ["block", *place]) if pitch == 60]
+
+    assert struck(4, 0, 80) == [0, 32, 64]
+    assert struck(4, 12, 60) == [12, 32, 64]
+    assert struck(3, 0, 60) == [0, 24, 48]
+    assert struck(4, 12, 40, 3.2) == [12, 16, 32, 48], "slow bars: on each downbeat"
 
 
 def test_an_arpeggio_goes_up_and_down_in_eighths_over_its_bass(modules):
     played = modules.evaluate(HITS, ["arpeggio", 4, 0, 10])
     assert played == [[0, 36], [0, 55], [2, 60], [4, 64], [6, 60], [8, 55]]
+    held = modules.evaluate(HITS, ["arpeggio", 4, 0, 80])
+    assert [t for t, pitch in held if pitch == 36] == [0, 32, 64]
     off_beat = modules.evaluate(HITS, ["arpeggio", 4, 3, 4])
     assert off_beat == [[3, 36], [3, 55], [4, 60], [6, 64]]
 

@@ -64,6 +64,19 @@ def peak(sound):
     return 2 * decibels(np.abs(sound).max())
 
 
+def test_a_chord_that_is_held_sounds_for_as_long_as_it_is_shown(render):
+    """At 100 BPM, on the piano: before 2026-11-28 it was gone in the third bar."""
+    script = f"""
+      const {{ Accompaniment }} = await import("/accompaniment.js");
+      const timeOf = (frame) => 0.15 * frame;
+      const accompaniment = new Accompaniment(synth, {{ timeOf }}, 4, "block");
+      for (let t = 0; t < 64; t++) accompaniment.play(t, {CHORDS[0]}, t === 0, timeOf(t));"""
+    sound = render(9.6, DEFAULTS, script)
+    beats = [decibels((cut(sound, 0.6 * i, 0.6 * i + 0.6) ** 2).mean()) for i in range(16)]
+    assert min(beats) > -55
+    assert -6 < beats[8] - beats[0] < -0.5, "struck again, softer"
+
+
 def test_a_key_that_is_held_sounds_on_as_on_a_piano(render):
     sound = render(8, DEFAULTS, "synth.press(60, 0.8);")
     assert decibels((cut(sound, 7, 8) ** 2).mean()) > -75

@@ -4,7 +4,7 @@
  */
 
 import type { Transport } from "./clock.js";
-import { hits, type Style } from "./comping.js";
+import { hits, renews, type Style } from "./comping.js";
 import { framesPerBar } from "./performance.js";
 import type { Synth } from "./synth.js";
 
@@ -36,13 +36,19 @@ export class Accompaniment {
     this.anew = notes.length > 0 && (onset || this.anew);
     // If the page stood still, what is past is not made up for, all at once.
     if (this.transport.timeOf(frame + 1) <= at) return;
-    if (this.anew || (this.sounds && notes.length === 0)) this.synth.rest(at);
     if (this.anew) this.struck = frame;
-    this.anew = false;
-    this.sounds = notes.length > 0;
     const bar = framesPerBar(this.beatsPerBar);
     const period = this.transport.timeOf(frame + 1) - this.transport.timeOf(frame);
-    const place = { age: frame - this.struck, frame: frame % bar, beatsPerBar: this.beatsPerBar };
+    const place = {
+      age: frame - this.struck,
+      frame: frame % bar,
+      beatsPerBar: this.beatsPerBar,
+      bar: bar * period,
+    };
+    const ends = notes.length === 0 || this.anew || renews(place);
+    if (this.sounds && ends) this.synth.rest(at);
+    this.anew = false;
+    this.sounds = notes.length > 0;
     for (const hit of hits(this.style, notes, place)) {
       const start = at + hit.delay * period;
       this.synth.strike(hit.pitch, hit.velocity, hit.bass, start, start + hit.length * period);

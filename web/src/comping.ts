@@ -4,6 +4,7 @@
  */
 
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { framesPerBar } from "./performance.js";
 
 export const STYLES = ["block", "arpeggio", "rhythm"] as const;
 export type Style = (typeof STYLES)[number];
@@ -25,6 +26,20 @@ export interface Place {
   /** Frames since the downbeat. */
   frame: number;
   beatsPerBar: number;
+  /** Seconds that a bar lasts. */
+  bar: number;
+}
+
+/** After two bars longer than this a piano's chord has died away. */
+const LONG_BAR = 3;
+
+/**
+ * Whether a chord that is held is let go of and struck again, softer, lest it die away: on every
+ * second downbeat, or on each if bars are long.
+ */
+export function renews({ age, frame, beatsPerBar, bar }: Place): boolean {
+  const bars = Math.ceil(age / framesPerBar(beatsPerBar));
+  return age > 0 && frame === 0 && (bar > LONG_BAR || bars % 2 === 0);
 }
 
 /** What to strike in one frame of a chord. @param notes its voicing, the bass first */
@@ -33,11 +48,17 @@ export function hits(style: Style, notes: readonly number[], place: Place): Hit[
   if (bass === undefined) return [];
   if (style === "arpeggio") return arpeggio(bass, upper, place);
   if (style === "rhythm") return rhythm(bass, upper, place);
-  return place.age === 0 ? [root(bass, Infinity), ...stab(upper, Infinity, 0.62)] : [];
+  return block(bass, upper, place);
 }
 
-function root(pitch: number, length: number): Hit {
-  return { pitch, velocity: 0.7, delay: 0, length, bass: true };
+function root(pitch: number, length: number, velocity = 0.7): Hit {
+  return { pitch, velocity, delay: 0, length, bass: true };
+}
+
+/** A bass note that is held as long as the chord is. */
+function pedal(pitch: number, place: Place): Hit[] {
+  if (place.age === 0) return [root(pitch, Infinity)];
+  return renews(place) ? [root(pitch, Infinity, 0.58)] : [];
 }
 
 function stab(upper: readonly number[], length: number, velocity: number): Hit[] {
@@ -50,9 +71,15 @@ function stab(upper: readonly number[], length: number, velocity: number): Hit[]
   }));
 }
 
+function block(bass: number, upper: readonly number[], place: Place): Hit[] {
+  const low = pedal(bass, place);
+  return low.length ? [...low, ...stab(upper, Infinity, place.age === 0 ? 0.62 : 0.5)] : [];
+}
+
 /** Up and down in eighths over a held bass, the strong ones on the beats. */
-function arpeggio(bass: number, upper: readonly number[], { age, frame }: Place): Hit[] {
-  const low = age === 0 ? [root(bass, Infinity)] : [];
+function arpeggio(bass: number, upper: readonly number[], place: Place): Hit[] {
+  const { age, frame } = place;
+  const low = pedal(bass, place);
   if (age > 0 && frame % 2 === 1) return low;
   const up = [...upper, ...upper.slice(1, -1).reverse()];
   // A chord struck between two eighths begins there, and goes on with the next eighth.

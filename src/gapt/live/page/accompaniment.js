@@ -2,7 +2,7 @@
  * The accompanist's hands: plays the chord of each frame on the synth, in the style that is chosen.
  * The same for a take and for its replay.
  */
-import { hits } from "./comping.js";
+import { hits, renews } from "./comping.js";
 import { framesPerBar } from "./performance.js";
 export class Accompaniment {
     synth;
@@ -34,15 +34,21 @@ export class Accompaniment {
         // If the page stood still, what is past is not made up for, all at once.
         if (this.transport.timeOf(frame + 1) <= at)
             return;
-        if (this.anew || (this.sounds && notes.length === 0))
-            this.synth.rest(at);
         if (this.anew)
             this.struck = frame;
-        this.anew = false;
-        this.sounds = notes.length > 0;
         const bar = framesPerBar(this.beatsPerBar);
         const period = this.transport.timeOf(frame + 1) - this.transport.timeOf(frame);
-        const place = { age: frame - this.struck, frame: frame % bar, beatsPerBar: this.beatsPerBar };
+        const place = {
+            age: frame - this.struck,
+            frame: frame % bar,
+            beatsPerBar: this.beatsPerBar,
+            bar: bar * period,
+        };
+        const ends = notes.length === 0 || this.anew || renews(place);
+        if (this.sounds && ends)
+            this.synth.rest(at);
+        this.anew = false;
+        this.sounds = notes.length > 0;
         for (const hit of hits(this.style, notes, place)) {
             const start = at + hit.delay * period;
             this.synth.strike(hit.pitch, hit.velocity, hit.bass, start, start + hit.length * period);

@@ -3,7 +3,18 @@
  * in, the notes to strike out.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
+import { framesPerBar } from "./performance.js";
 export const STYLES = ["block", "arpeggio", "rhythm"];
+/** After two bars longer than this a piano's chord has died away. */
+const LONG_BAR = 3;
+/**
+ * Whether a chord that is held is let go of and struck again, softer, lest it die away: on every
+ * second downbeat, or on each if bars are long.
+ */
+export function renews({ age, frame, beatsPerBar, bar }) {
+    const bars = Math.ceil(age / framesPerBar(beatsPerBar));
+    return age > 0 && frame === 0 && (bar > LONG_BAR || bars % 2 === 0);
+}
 /** What to strike in one frame of a chord. @param notes its voicing, the bass first */
 export function hits(style, notes, place) {
     const [bass, ...upper] = notes;
@@ -13,10 +24,16 @@ export function hits(style, notes, place) {
         return arpeggio(bass, upper, place);
     if (style === "rhythm")
         return rhythm(bass, upper, place);
-    return place.age === 0 ? [root(bass, Infinity), ...stab(upper, Infinity, 0.62)] : [];
+    return block(bass, upper, place);
 }
-function root(pitch, length) {
-    return { pitch, velocity: 0.7, delay: 0, length, bass: true };
+function root(pitch, length, velocity = 0.7) {
+    return { pitch, velocity, delay: 0, length, bass: true };
+}
+/** A bass note that is held as long as the chord is. */
+function pedal(pitch, place) {
+    if (place.age === 0)
+        return [root(pitch, Infinity)];
+    return renews(place) ? [root(pitch, Infinity, 0.58)] : [];
 }
 function stab(upper, length, velocity) {
     return upper.map((pitch, i) => ({
@@ -27,9 +44,14 @@ function stab(upper, length, velocity) {
         bass: false,
     }));
 }
+function block(bass, upper, place) {
+    const low = pedal(bass, place);
+    return low.length ? [...low, ...stab(upper, Infinity, place.age === 0 ? 0.62 : 0.5)] : [];
+}
 /** Up and down in eighths over a held bass, the strong ones on the beats. */
-function arpeggio(bass, upper, { age, frame }) {
-    const low = age === 0 ? [root(bass, Infinity)] : [];
+function arpeggio(bass, upper, place) {
+    const { age, frame } = place;
+    const low = pedal(bass, place);
     if (age > 0 && frame % 2 === 1)
         return low;
     const up = [...upper, ...upper.slice(1, -1).reverse()];
