@@ -20,6 +20,15 @@ export interface Voice {
 export const SOUNDS = ["piano", "electric piano", "organ", "strings", "lead"] as const;
 export type Sound = (typeof SOUNDS)[number];
 
+/**
+ * How loud the sounds are made, so that none is louder than another, and the melody 3 dB above the
+ * chords where their faders are at first. Two each: sounds that are held gain more from being many.
+ */
+export const LEVELS: Readonly<Record<"chords" | "melody", Readonly<Record<Sound, number>>>> = {
+  chords: { piano: 0.92, "electric piano": 0.66, organ: 1.12, strings: 0.76, lead: 0.71 },
+  melody: { piano: 1.25, "electric piano": 1, organ: 3.4, strings: 1.78, lead: 1.34 },
+};
+
 function frequency(pitch: number): number {
   return 440 * 2 ** ((pitch - 69) / 12);
 }

@@ -5,7 +5,7 @@
  * Knows MIDI pitches and seconds; nothing of frames.
  */
 
-import { Instruments, type Sound, type Voice } from "./instruments.js";
+import { Instruments, LEVELS, type Sound, type Voice } from "./instruments.js";
 
 export type Part = "chords" | "melody" | "click";
 
@@ -81,10 +81,11 @@ export class Synth {
 
   /** A note of the chord, until `until`, or as long as the chord if that is infinite. */
   strike(pitch: number, velocity: number, bass: boolean, at: number, until: number): void {
-    const { instruments, buses, sounds } = this;
+    const { instruments, sounds } = this;
+    const to = this.levelled("chords");
     const voice = bass
-      ? instruments.playBass(sounds.chords, buses.chords, pitch, velocity, at)
-      : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
+      ? instruments.playBass(sounds.chords, to, pitch, velocity, at)
+      : instruments.play(sounds.chords, to, pitch, velocity, at);
     if (Number.isFinite(until)) voice.release(until);
     keep(voice, this.chord);
   }
@@ -125,7 +126,14 @@ export class Synth {
   }
 
   private note(pitch: number, velocity: number, at: number): Voice {
-    return this.instruments.play(this.sounds.melody, this.buses.melody, pitch, velocity, at);
+    return this.instruments.play(this.sounds.melody, this.levelled("melody"), pitch, velocity, at);
+  }
+
+  /** The way of a note to its bus: one sound is as loud as another. */
+  private levelled(part: "chords" | "melody"): AudioNode {
+    const node = new GainNode(this.audio, { gain: LEVELS[part][this.sounds[part]] });
+    node.connect(this.buses[part]);
+    return node;
   }
 
   click(at: number, accent: boolean): void {
@@ -133,18 +141,18 @@ export class Synth {
     const tone = new OscillatorNode(audio, { type: "sine", frequency: accent ? 1760 : 1175 });
     const level = new GainNode(audio, { gain: 0 });
     level.gain.setValueAtTime(0, at);
-    level.gain.linearRampToValueAtTime(accent ? 0.4 : 0.22, at + 0.001);
+    level.gain.linearRampToValueAtTime(accent ? 0.7 : 0.4, at + 0.001);
     level.gain.exponentialRampToValueAtTime(0.0005, at + 0.06);
     tone.connect(level).connect(this.buses.click);
     tone.start(at);
     tone.stop(at + 0.08);
   }
 
-  /** Everything passes a gentle saturation and a limiter, then goes out. */
+  /** Everything passes a gentle saturation and a limiter, then goes out: never quite at full scale. */
   private masterBus(): AudioNode {
     const { audio } = this;
     const curve = new Float32Array(1025);
-    for (let i = 0; i < curve.length; i++) curve[i] = Math.tanh(((i - 512) / 512) * 1.5) / 1.5;
+    for (let i = 0; i < curve.length; i++) curve[i] = Math.tanh(((i - 512) / 512) * 3) / 1.5;
     const drive = new WaveShaperNode(audio, { curve, oversample: "2x" });
     const limiter = new DynamicsCompressorNode(audio, {
       threshold: -8,
@@ -153,7 +161,7 @@ export class Synth {
       attack: 0.004,
       release: 0.2,
     });
-    const master = new GainNode(audio, { gain: 0.95 });
+    const master = new GainNode(audio, { gain: 0.475 }); // at 1 the curve ends
     master.connect(drive).connect(limiter).connect(audio.destination);
     return master;
   }

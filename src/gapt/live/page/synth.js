@@ -4,7 +4,7 @@
  * Chords and clicks sound at given times of the audio clock, the player's notes at once.
  * Knows MIDI pitches and seconds; nothing of frames.
  */
-import { Instruments } from "./instruments.js";
+import { Instruments, LEVELS } from "./instruments.js";
 export class Synth {
     audio;
     /** Resolves when the recordings are there; rejects if they cannot be had. */
@@ -76,10 +76,11 @@ export class Synth {
     }
     /** A note of the chord, until `until`, or as long as the chord if that is infinite. */
     strike(pitch, velocity, bass, at, until) {
-        const { instruments, buses, sounds } = this;
+        const { instruments, sounds } = this;
+        const to = this.levelled("chords");
         const voice = bass
-            ? instruments.playBass(sounds.chords, buses.chords, pitch, velocity, at)
-            : instruments.play(sounds.chords, buses.chords, pitch, velocity, at);
+            ? instruments.playBass(sounds.chords, to, pitch, velocity, at)
+            : instruments.play(sounds.chords, to, pitch, velocity, at);
         if (Number.isFinite(until))
             voice.release(until);
         keep(voice, this.chord);
@@ -118,25 +119,31 @@ export class Synth {
         this.keys.delete(pitch);
     }
     note(pitch, velocity, at) {
-        return this.instruments.play(this.sounds.melody, this.buses.melody, pitch, velocity, at);
+        return this.instruments.play(this.sounds.melody, this.levelled("melody"), pitch, velocity, at);
+    }
+    /** The way of a note to its bus: one sound is as loud as another. */
+    levelled(part) {
+        const node = new GainNode(this.audio, { gain: LEVELS[part][this.sounds[part]] });
+        node.connect(this.buses[part]);
+        return node;
     }
     click(at, accent) {
         const { audio } = this;
         const tone = new OscillatorNode(audio, { type: "sine", frequency: accent ? 1760 : 1175 });
         const level = new GainNode(audio, { gain: 0 });
         level.gain.setValueAtTime(0, at);
-        level.gain.linearRampToValueAtTime(accent ? 0.4 : 0.22, at + 0.001);
+        level.gain.linearRampToValueAtTime(accent ? 0.7 : 0.4, at + 0.001);
         level.gain.exponentialRampToValueAtTime(0.0005, at + 0.06);
         tone.connect(level).connect(this.buses.click);
         tone.start(at);
         tone.stop(at + 0.08);
     }
-    /** Everything passes a gentle saturation and a limiter, then goes out. */
+    /** Everything passes a gentle saturation and a limiter, then goes out: never quite at full scale. */
     masterBus() {
         const { audio } = this;
         const curve = new Float32Array(1025);
         for (let i = 0; i < curve.length; i++)
-            curve[i] = Math.tanh(((i - 512) / 512) * 1.5) / 1.5;
+            curve[i] = Math.tanh(((i - 512) / 512) * 3) / 1.5;
         const drive = new WaveShaperNode(audio, { curve, oversample: "2x" });
         const limiter = new DynamicsCompressorNode(audio, {
             threshold: -8,
@@ -145,7 +152,7 @@ export class Synth {
             attack: 0.004,
             release: 0.2,
         });
-        const master = new GainNode(audio, { gain: 0.95 });
+        const master = new GainNode(audio, { gain: 0.475 }); // at 1 the curve ends
         master.connect(drive).connect(limiter).connect(audio.destination);
         return master;
     }
