@@ -326,6 +326,29 @@ def test_the_widest_chord_leaves_the_gauges_alone(page):
     assert end <= page.locator("#side").bounding_box()["x"]
 
 
+def test_where_the_system_chooses_the_colours_nothing_is_lost(page):
+    page.emulate_media(forced_colors="active")
+    page.keyboard.down("KeyA")
+    keys, dots, edge, captions = page.evaluate("""() => {
+      const beats = document.getElementById("beats");
+      beats.innerHTML = "<i></i><i></i><i class=now></i>";
+      document.querySelector("#piano .white").classList.add("chord");
+      const look = (what, of) => getComputedStyle(document.querySelector(of))[what];
+      return [
+        [".chord", ".pressed", ".white:nth-child(2)"].map((key) =>
+          look("backgroundColor", `#piano ${key}`)),
+        ["i", ".now"].map((dot) => look("backgroundColor", `#beats ${dot}`)),
+        look("borderTopStyle", "#start"),
+        ["[for=tempo]", "#chords-on + span", "#metronome + span"].map((of) =>
+          look("color", of)),
+      ];
+    }""")
+    assert len(set(keys)) == 3
+    assert len(set(dots)) == 2
+    assert edge == "solid"
+    assert len(set(captions)) == 1
+
+
 def test_out_of_sight_its_sound_sleeps_unless_it_plays_and_then_the_screen_is_lit(page):
     page.evaluate("""() => {
       const Usual = AudioContext;
