@@ -288,15 +288,22 @@ def test_midi_that_is_denied_says_what_can_be_done(page):
     expect(page.locator("#midi")).to_be_focused()
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 664), (320, 640), (844, 390)])
-def test_on_a_phone_start_and_all_that_is_played_on_are_in_sight(page, width, height):
+# Phones, upright and on their side; low laptops; what a laptop's page is when it is zoomed.
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(390, 664), (320, 568), (844, 390), (568, 320), (1280, 600), (1001, 521), (640, 400)],
+)
+def test_start_and_all_that_is_played_on_are_in_sight(page, width, height):
     page.set_viewport_size({"width": width, "height": height})
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    go, piano = (page.locator(each).bounding_box() for each in ("#go", "#piano"))
-    for box in (go, piano, page.locator("#start").bounding_box()):
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    places = ("#go", "#piano", "#start", "#runway")
+    go, piano, start_button, runway = (page.locator(each).bounding_box() for each in places)
+    for box in (go, piano, start_button):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["y"] + box["height"] <= height
+    assert runway["height"] > 50
     assert min(go["y"], piano["y"]) + 40 < max(go["y"], piano["y"])
     assert go["y"] + go["height"] <= piano["y"] or piano["y"] + piano["height"] <= go["y"]
     page.locator("#advanced summary").focus()  # nothing is focused behind the bar
@@ -311,6 +318,31 @@ def test_on_a_phone_start_and_all_that_is_played_on_are_in_sight(page, width, he
       return Array.from({ length: 60 }, (_, i) => piano.column(30 + i));
     }""")
     assert all(columns)
+
+
+def test_enlarged_as_far_as_may_be_nothing_is_hidden_or_off_to_the_side(page):
+    page.set_viewport_size({"width": 320, "height": 256})  # 1280 x 1024 at 400 %
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    bar = page.locator("#go").bounding_box()
+    for seen in ("h1", "#status", "#chord"):
+        box = page.locator(seen).bounding_box()
+        assert box["y"] + box["height"] <= bar["y"], seen
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_a_larger_font_enlarges_everything_and_it_still_fits(browser, jam, width, height):
+    large = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=[*OPTIONS, "--blink-settings=defaultFontSize=24"]
+    )
+    with large, large.new_context(viewport={"width": width, "height": height}) as context:
+        page = context.new_page()
+        page.goto(jam)
+        expect(page.locator("#status")).to_have_text("Connected")
+        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "24px"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for seen in ("#go", "#piano"):
+            box = page.locator(seen).bounding_box()
+            assert box["y"] + box["height"] <= height
 
 
 def test_the_widest_chord_leaves_the_gauges_alone(page):
