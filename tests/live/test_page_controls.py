@@ -345,6 +345,18 @@ def test_a_larger_font_enlarges_everything_and_it_still_fits(browser, jam, width
             assert box["y"] + box["height"] <= height
 
 
+def test_on_a_phone_nothing_that_is_said_while_playing_moves_the_piano(page):
+    page.set_viewport_size({"width": 320, "height": 568})
+    before = page.locator("#piano").bounding_box()
+    start(page, tempo=200)
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("#timing")).to_contain_text("late")
+    page.evaluate("""() => {
+      document.getElementById("status").textContent = "Something went wrong. ".repeat(6);
+    }""")
+    assert page.locator("#piano").bounding_box() == before
+
+
 def test_the_widest_chord_leaves_the_gauges_alone(page):
     page.set_viewport_size({"width": 1001, "height": 900})
     end = page.locator("#chord").evaluate("""(chord) => {
