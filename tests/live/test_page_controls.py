@@ -434,19 +434,20 @@ def test_out_of_sight_its_sound_sleeps_unless_it_plays_and_then_the_screen_is_li
     wait_until(page, "audio.state === 'suspended'")
 
 
-def keep_takes(page):
+def keep_takes(page, frames=16):
     """Three, and the page anew, with the list of them open."""
-    page.evaluate("""async () => {
+    script = """async (frames) => {
       const { Shelf } = await import("/shelf.js");
       const shelf = new Shelf();
       for (let day = 1; day <= 3; day++) {
         await shelf.keep({
-          began: `2026-01-0${day}T12:00:00.000Z`, beatsPerBar: 4, frames: 16, cues: [],
+          began: `2026-01-0${day}T12:00:00.000Z`, beatsPerBar: 4, frames, cues: [],
           tempos: [{ frame: -16, bpm: 120 }], notes: [],
           chords: [{ frame: 0, name: "Bb7", notes: [46, 56, 62, 65] }],
         });
       }
-    }""")
+    }"""
+    page.evaluate(script, frames)
     page.reload()
     expect(page.locator("#takes-count")).to_have_text("3")
     page.locator("#takes-box summary").click()
@@ -511,6 +512,33 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
         expect(takes).to_have_count(left)
         focused = takes.last.get_by_role("button", name="Delete") if left else "#takes-box summary"
         expect(page.locator(focused) if left == 0 else focused).to_be_focused()
+
+
+def test_a_replay_is_stopped_where_it_was_begun_and_with_the_take_it_plays(page):
+    keep_takes(page, frames=400)
+    page.evaluate("document.getElementById('timing').textContent = 'late 3'")
+    takes = page.locator("#takes li")
+    stop = takes.get_by_role("button", name="Stop the take of Jan 2, 2026")
+    replay = takes.nth(1).get_by_role("button", name="Replay")
+    replay.focus()
+    page.keyboard.press("Enter")
+    expect(stop).to_be_focused()
+    expect(page.locator("#start")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#timing")).to_have_text("")  # that was of another take
+    expect(stop).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(replay).to_be_focused()
+    assert not page.evaluate("gapt.playing")
+
+    replay.click()
+    takes.nth(2).get_by_role("button", name="Replay").click()
+    expect(stop).to_have_count(0)
+    takes.nth(2).get_by_role("button", name="Delete").click()
+    page.wait_for_timeout(510)
+    wait_until(page, "gapt.playing")
+    takes.nth(2).get_by_role("button", name="for good").click()
+    expect(takes).to_have_count(2)
+    assert not page.evaluate("gapt.playing")
 
 
 def test_of_very_many_takes_the_newest_200_are_kept(page):

@@ -90,6 +90,7 @@ const player: Player = new Player(connection, () => offset.seconds, {
     controls.setPlaying(playing);
     stage.clear();
     screenLock.want(playing);
+    takes.mark(player.replay?.recording.began ?? null);
     if (playing) ticker.start(tick);
     else {
       ticker.stop(tick);
@@ -152,8 +153,8 @@ const takes = new TakesList({
   onReplay(recording) {
     stop();
     player.playAgain(recording, controls.style);
-    stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
   },
+  onStop: stop,
   onKept(kept) {
     if (kept) status.clear("storage");
     else status.say("storage", UNSAVED);

@@ -37,9 +37,16 @@ export class Painting {
     if (pause) setTimeout(() => this.ask(), pause);
     else this.ask();
     stage.draw(shown, player.position(), playing !== null);
-    if (!take || now - this.lastReadingAt <= READINGS_MS) return;
+    if (!playing || now - this.lastReadingAt <= READINGS_MS) return;
     this.lastReadingAt = now;
-    this.read(take);
+    if (take) this.read(take);
+    else this.clear();
+  }
+
+  /** They are of what is played now, not of what is played again. */
+  private clear(): void {
+    this.stage.showGauges({ fit: null, variety: 0 });
+    this.timing.clear();
   }
 
   private read(take: Take): void {

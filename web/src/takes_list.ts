@@ -14,6 +14,8 @@ const READ_MS = 500;
 
 export interface TakesHandlers {
   onReplay(take: Recording): void;
+  /** What is replayed is to stop. */
+  onStop(): void;
   /** Whether takes are kept here: the newest was, or could not be. */
   onKept(kept: boolean): void;
   /** In words for the player. */
@@ -23,6 +25,8 @@ export interface TakesHandlers {
 export class TakesList {
   private readonly shelf = new Shelf();
   private readonly list = element<HTMLOListElement>("takes");
+  /** Which take is replayed, if one is. */
+  private replayed: string | null = null;
 
   constructor(private readonly handlers: TakesHandlers) {
     void this.show().catch(() => undefined); // the first take that cannot be kept tells it
@@ -43,6 +47,20 @@ export class TakesList {
   async finish(take: Recording): Promise<void> {
     await this.save(take);
     await this.shelf.trim().then(() => this.show()).catch(() => undefined); // as `save` has told
+  }
+
+  /** @param began of the take that is replayed now; null if none is */
+  mark(began: string | null): void {
+    this.replayed = began;
+    for (const item of [...this.list.children] as HTMLLIElement[]) this.labelReplay(item);
+  }
+
+  private labelReplay(item: HTMLLIElement): void {
+    const plays = item.dataset["began"] === this.replayed;
+    item.classList.toggle("now", plays);
+    const does = plays ? "Stop" : "Replay";
+    const when = item.querySelector("b")!.textContent;
+    label(item.querySelector("button")!, does, `${does} the take of ${when}`);
   }
 
   private async show(): Promise<void> {
@@ -83,7 +101,10 @@ export class TakesList {
       }
     };
     buttons.append(
-      button("Replay", `Replay the ${about}`, () => void read(this.handlers.onReplay)),
+      button("", "", () => {
+        if (began === this.replayed) this.handlers.onStop();
+        else void read(this.handlers.onReplay);
+      }),
       button("MIDI", `Save the ${about} as MIDI`, () => {
         void read((take) => download(`${file}.mid`, midiFile(take), "audio/midi"));
       }),
@@ -100,12 +121,14 @@ export class TakesList {
     });
     buttons.append(remove);
     item.append(title, buttons);
+    this.labelReplay(item);
     return item;
   }
 
   private async remove(item: HTMLLIElement): Promise<void> {
     try {
       await this.shelf.remove(item.dataset["began"]!);
+      if (item.dataset["began"] === this.replayed) this.handlers.onStop();
       if (item.contains(document.activeElement)) this.focusBeside(item);
       await this.show();
     } catch {

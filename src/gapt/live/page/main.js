@@ -88,6 +88,7 @@ const player = new Player(connection, () => offset.seconds, {
         controls.setPlaying(playing);
         stage.clear();
         screenLock.want(playing);
+        takes.mark(player.replay?.recording.began ?? null);
         if (playing)
             ticker.start(tick);
         else {
@@ -149,8 +150,8 @@ const takes = new TakesList({
     onReplay(recording) {
         stop();
         player.playAgain(recording, controls.style);
-        stage.showGauges({ fit: null, variety: 0 }); // they are of what is played now
     },
+    onStop: stop,
     onKept(kept) {
         if (kept)
             status.clear("storage");

@@ -31,10 +31,18 @@ export class Painting {
         else
             this.ask();
         stage.draw(shown, player.position(), playing !== null);
-        if (!take || now - this.lastReadingAt <= READINGS_MS)
+        if (!playing || now - this.lastReadingAt <= READINGS_MS)
             return;
         this.lastReadingAt = now;
-        this.read(take);
+        if (take)
+            this.read(take);
+        else
+            this.clear();
+    }
+    /** They are of what is played now, not of what is played again. */
+    clear() {
+        this.stage.showGauges({ fit: null, variety: 0 });
+        this.timing.clear();
     }
     read(take) {
         const told = take.ledger.frames.filter(({ melody }) => melody !== null);

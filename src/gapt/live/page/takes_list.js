@@ -13,6 +13,8 @@ export class TakesList {
     handlers;
     shelf = new Shelf();
     list = element("takes");
+    /** Which take is replayed, if one is. */
+    replayed = null;
     constructor(handlers) {
         this.handlers = handlers;
         void this.show().catch(() => undefined); // the first take that cannot be kept tells it
@@ -33,6 +35,19 @@ export class TakesList {
     async finish(take) {
         await this.save(take);
         await this.shelf.trim().then(() => this.show()).catch(() => undefined); // as `save` has told
+    }
+    /** @param began of the take that is replayed now; null if none is */
+    mark(began) {
+        this.replayed = began;
+        for (const item of [...this.list.children])
+            this.labelReplay(item);
+    }
+    labelReplay(item) {
+        const plays = item.dataset["began"] === this.replayed;
+        item.classList.toggle("now", plays);
+        const does = plays ? "Stop" : "Replay";
+        const when = item.querySelector("b").textContent;
+        label(item.querySelector("button"), does, `${does} the take of ${when}`);
     }
     async show() {
         const summaries = await this.shelf.summaries();
@@ -72,7 +87,12 @@ export class TakesList {
                 this.handlers.onFailed("This take cannot be read.");
             }
         };
-        buttons.append(button("Replay", `Replay the ${about}`, () => void read(this.handlers.onReplay)), button("MIDI", `Save the ${about} as MIDI`, () => {
+        buttons.append(button("", "", () => {
+            if (began === this.replayed)
+                this.handlers.onStop();
+            else
+                void read(this.handlers.onReplay);
+        }), button("MIDI", `Save the ${about} as MIDI`, () => {
             void read((take) => download(`${file}.mid`, midiFile(take), "audio/midi"));
         }), button("JSON", `Save the ${about} as JSON`, () => {
             void read((take) => download(`${file}.json`, JSON.stringify(take, null, 1), "application/json"));
@@ -88,11 +108,14 @@ export class TakesList {
         });
         buttons.append(remove);
         item.append(title, buttons);
+        this.labelReplay(item);
         return item;
     }
     async remove(item) {
         try {
             await this.shelf.remove(item.dataset["began"]);
+            if (item.dataset["began"] === this.replayed)
+                this.handlers.onStop();
             if (item.contains(document.activeElement))
                 this.focusBeside(item);
             await this.show();

@@ -19,6 +19,10 @@ export class Timing {
         this.line.textContent = parts.join(" · ");
         this.line.classList.toggle("late", late > 0);
     }
+    clear() {
+        this.line.textContent = "";
+        this.line.className = "";
+    }
 }
 /** Whether more has to be fixed ahead. Looks at the music only, so it works out of sight, too. */
 export class LateWatch {
