@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cut_line import line_to
 from jam_process import jam_at
 from page_driver import (
     CHROMIUM,
@@ -644,6 +645,37 @@ def test_start_says_so_if_no_sound_comes_out_until_some_does(page):
     assert not page.evaluate("gapt.playing")
     page.evaluate("audio.state = 'running'; audio.dispatchEvent(new Event('statechange'));")
     expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_start_says_so_if_the_server_is_gone_until_it_is_back(browser, jam):
+    with line_to(jam) as line, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(line.url)
+        status = page.locator("#status")
+        expect(status).to_have_text("Connected")
+        page.locator("#piano").click()  # the piano's recordings come with the first touch
+        page.evaluate("gapt.loaded")
+        line.cut()
+        expect(status).to_contain_text("Reconnecting")
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(status).to_have_text("Cannot start until the connection is back.")
+        page.wait_for_timeout(1000)  # in which it is tried again
+        expect(status).to_have_text("Cannot start until the connection is back.")
+        line.mend()
+        expect(status).to_have_text("Connected")
+        assert not page.evaluate("gapt.playing")
+
+
+def test_what_counts_from_the_next_start_says_so_while_a_take_runs(page):
+    later = page.locator("#later")
+    page.get_by_label("Metre").select_option("3")
+    expect(later).to_have_text("")
+    start(page)
+    page.get_by_label("Metre").select_option("3")
+    expect(later).to_have_text("Counts from the next start.")
+    expect(later).to_have_role("status")
+    page.keyboard.press("Space")
+    expect(later).to_have_text("")
 
 
 def test_what_the_partner_means_to_play_is_in_sight_from_the_start(page):

@@ -85,7 +85,13 @@ export class Controls {
     };
   }
 
+  /** Of the metre, or how long the partner only listens. */
+  sayFromNextStart(): void {
+    element("later").textContent = "Counts from the next start.";
+  }
+
   setPlaying(playing: boolean): void {
+    element("later").textContent = "";
     this.start.textContent = playing ? "Stop" : "Start";
     document.body.classList.toggle("playing", playing);
   }

@@ -74,7 +74,12 @@ export class Controls {
             click: volume(true, this.clickVolume),
         };
     }
+    /** Of the metre, or how long the partner only listens. */
+    sayFromNextStart() {
+        element("later").textContent = "Counts from the next start.";
+    }
     setPlaying(playing) {
+        element("later").textContent = "";
         this.start.textContent = playing ? "Stop" : "Start";
         document.body.classList.toggle("playing", playing);
     }

@@ -22,6 +22,7 @@ import { LateWatch } from "./timing.js";
 const SAVE_MS = 10_000;
 const NO_SOUND = "The browser does not let sound out. Check the audio output, then try again.";
 const MUTED = "Click the page or press a key to turn the sound on.";
+const NO_START = "Cannot start until the connection is back.";
 const UNSAVED = "Takes cannot be saved here (private window, or storage full).";
 const status = new Status(element("status"));
 const controls = new Controls();
@@ -34,6 +35,8 @@ const ticker = new Ticker((now, due) => {
 });
 const screenLock = new ScreenLock();
 // --- the server ----------------------------------------------------------------------------------
+/** Whether it was to start while there was no connection. */
+let startMissed = false;
 /** Counts at once in a take; a session that waits is replaced when a take starts. */
 const partner = new Partner(controls, (setting) => {
     if (player.take)
@@ -45,14 +48,16 @@ const connection = new Connection({
             player.take.resume(ready);
             connection.send({ type: "set", ...partner.settings }); // perhaps set while there was no connection
         }
+        startMissed = false;
         partner.show(ready);
         status.say("line", "Connected", "good");
     },
     onPlan: (plan) => player.take?.onPlan(plan),
     onSettings: (settings) => player.take?.onSettings(settings),
     onLost() {
+        startMissed ||= player.busy && !player.playing;
         const meanwhile = player.take ? "Playing on from the plan…" : "Reconnecting…";
-        status.say("line", `Connection lost. ${meanwhile}`);
+        status.say("line", startMissed ? NO_START : `Connection lost. ${meanwhile}`);
     },
     onRefused(reason, idle) {
         // No session is asked for until the next start, so that the reason stays to be read.
@@ -218,6 +223,12 @@ controls.metronome.addEventListener("change", () => {
     if (player.take)
         player.take.metronome = controls.metronome.checked;
 });
+for (const control of [controls.metre, controls.listen]) {
+    control.addEventListener("change", () => {
+        if (player.take)
+            controls.sayFromNextStart();
+    });
+}
 for (const style of controls.styles) {
     style.addEventListener("change", () => {
         player.playing?.accompaniment.setStyle(controls.style);
