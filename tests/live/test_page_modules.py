@@ -529,6 +529,18 @@ def test_gauges_say_what_the_measures_say(modules):
     assert read([(61, *c)] * 64 + [(60, *f)] * 64) == {"fit": 1, "variety": 1}
 
 
+def test_a_take_is_summed_up_with_all_its_tempos_that_were_heard(modules):
+    def bpm(*tempos):
+        take = {"began": "2026", "frames": 16, "chords": []}
+        take["tempos"] = [{"frame": frame, "bpm": bpm} for frame, bpm in tempos]
+        script = "async (take) => (await import('/performance.js')).summary(take).bpm"
+        return modules.evaluate(script, take)
+
+    assert bpm((-16, 110)) == 110
+    assert bpm((-16, 90), (-4, 110), (4, 150), (8, 130)) == "110–150"
+    assert bpm((-16, 110), (20, 150)) == 110
+
+
 def test_a_take_becomes_a_midi_file(modules):
     take = {
         "beatsPerBar": 3,

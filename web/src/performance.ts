@@ -99,18 +99,23 @@ export interface Summary {
   /** As the recording's. */
   began: string;
   seconds: number;
-  bpm: number;
+  /** The tempo, or from the slowest to the fastest; of older takes the last one. */
+  bpm: string | number;
   /** The names of the first few. */
   chords: string[];
 }
 
 export function summary(recording: Recording): Summary {
-  const { began, tempos, chords } = recording;
+  const { began, frames, chords } = recording;
+  const tempos = tempoMap(recording).filter(({ frame }) => frame <= frames);
+  const bpms = tempos.map(({ bpm }) => bpm);
+  const slowest = Math.min(...bpms);
+  const fastest = Math.max(...bpms);
   const names = chords.flatMap(({ name }) => name ?? []);
   return {
     began,
     seconds: Math.round(duration(recording)),
-    bpm: tempos[tempos.length - 1]!.bpm,
+    bpm: slowest < fastest ? `${slowest}–${fastest}` : slowest,
     chords: names.slice(0, 4),
   };
 }

@@ -29,12 +29,16 @@ export function framesPerBar(beatsPerBar) {
     return FRAMES_PER_BEAT * beatsPerBar;
 }
 export function summary(recording) {
-    const { began, tempos, chords } = recording;
+    const { began, frames, chords } = recording;
+    const tempos = tempoMap(recording).filter(({ frame }) => frame <= frames);
+    const bpms = tempos.map(({ bpm }) => bpm);
+    const slowest = Math.min(...bpms);
+    const fastest = Math.max(...bpms);
     const names = chords.flatMap(({ name }) => name ?? []);
     return {
         began,
         seconds: Math.round(duration(recording)),
-        bpm: tempos[tempos.length - 1].bpm,
+        bpm: slowest < fastest ? `${slowest}–${fastest}` : slowest,
         chords: names.slice(0, 4),
     };
 }
