@@ -394,6 +394,29 @@ def test_where_the_system_chooses_the_colours_nothing_is_lost(page):
     assert len(set(captions)) == 1
 
 
+def test_names_of_coming_chords_do_not_lie_on_each_other(page):
+    named = page.evaluate("""async () => {
+      const { Runway } = await import("/runway.js");
+      const canvas = document.createElement("canvas");
+      canvas.style = "display: block; width: 400px; height: 200px";
+      document.body.append(canvas);
+      const runway = new Runway(canvas, { column: () => null, fold: (pitch) => pitch });
+      await new Promise((done) => setTimeout(done, 200)); // until its size is known
+      const names = ["Am", "C", "G", "G", "F", "F", "F", "F"];
+      const chords = names.map((name, frame) =>
+        ({ frame, name, onset: name !== names[frame - 1], notes: [48] }));
+      let named;
+      canvas.getContext("2d").fillText = (name) => named.push(name);
+      return [0, 1, 2].map((position) => {
+        named = [];
+        const coming = (frame) => chords.slice(frame);
+        runway.draw({ coming, committed: 3, beatsPerBar: 4 }, position);
+        return named;
+      });
+    }""")
+    assert named == [["Am", "G", "F"], ["C", "F"], ["G", "F"]]
+
+
 def test_out_of_sight_its_sound_sleeps_unless_it_plays_and_then_the_screen_is_lit(page):
     page.evaluate("""() => {
       const Usual = AudioContext;

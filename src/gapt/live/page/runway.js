@@ -31,13 +31,23 @@ export class Runway {
             c.globalAlpha = frame % bar === 0 ? 0.9 : 0.35;
             c.fillRect(0, Math.round(y(frame)), width, 1);
         }
-        for (const block of blocks(coming, performance.committed)) {
-            this.drawBlock(block, Math.max(0, y(block.end)), Math.min(height, y(block.from)));
+        const runs = blocks(coming, performance.committed);
+        const foot = ({ from }) => Math.min(height, y(from));
+        for (const block of runs)
+            this.drawBlock(block, Math.max(0, y(block.end)), foot(block));
+        // The next chord's name first; after a short one there is no room for the name of another.
+        let free = height;
+        for (const block of runs) {
+            const baseline = Math.max(NAME_SIZE, foot(block) - 9);
+            if (!block.struck || baseline > free)
+                continue;
+            this.drawName(block, baseline);
+            free = baseline - NAME_SIZE;
         }
         c.globalAlpha = 1;
     }
     drawBlock(block, top, bottom) {
-        const { context: c, palette, width } = this.canvas;
+        const { context: c, width } = this.canvas;
         const colour = this.canvas.chordColour(block.name);
         c.fillStyle = colour;
         c.globalAlpha = block.final ? 0.13 : 0.05;
@@ -62,14 +72,17 @@ export class Runway {
         }
         if (!block.struck)
             return;
-        c.setLineDash([]);
         c.globalAlpha = block.final ? 1 : 0.5;
         c.fillRect(0, bottom - 2, width, 2);
+    }
+    drawName(block, baseline) {
+        const { context: c, palette, width } = this.canvas;
+        c.fillStyle = this.canvas.chordColour(block.name);
         c.globalAlpha = block.final ? 1 : 0.75;
         c.font = `${block.final ? 650 : 500} ${NAME_SIZE}px ${palette.font}`;
         c.textBaseline = "alphabetic";
         const name = displayName(block.name);
-        const baseline = Math.max(NAME_SIZE, bottom - 9);
+        c.setLineDash([]);
         c.lineWidth = 5;
         c.lineJoin = "round";
         c.strokeStyle = palette.background;
