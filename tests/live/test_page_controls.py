@@ -417,6 +417,12 @@ def test_names_of_coming_chords_do_not_lie_on_each_other(page):
     assert named == [["Am", "G", "F"], ["C", "F"], ["G", "F"]]
 
 
+def test_a_take_that_another_tab_keeps_is_listed_at_once(page):
+    page.context.new_page().goto(page.url)
+    keep_takes(page.context.pages[1])
+    expect(page.locator("#takes-count")).to_have_text("3")
+
+
 def test_out_of_sight_its_sound_sleeps_unless_it_plays_and_then_the_screen_is_lit(page):
     page.evaluate("""() => {
       const Usual = AudioContext;

@@ -8,6 +8,12 @@ const KEPT = 200;
 
 export class Shelf {
   private database: Promise<IDBDatabase> | null = null;
+  private readonly tabs = new BroadcastChannel("gapt takes");
+
+  /** @param onChanged in another tab */
+  constructor(onChanged: () => void = () => undefined) {
+    this.tabs.onmessage = onChanged;
+  }
 
   /** Newest first. */
   async summaries(): Promise<Summary[]> {
@@ -63,7 +69,8 @@ export class Shelf {
     });
     act(transaction.objectStore(TAKES), transaction.objectStore(SUMMARIES));
     transaction.commit(); // the page may be closing
-    return done;
+    await done;
+    this.tabs.postMessage(null);
   }
 }
 

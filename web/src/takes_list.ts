@@ -23,12 +23,16 @@ export interface TakesHandlers {
 }
 
 export class TakesList {
-  private readonly shelf = new Shelf();
+  private readonly shelf = new Shelf(() => this.tryToShow());
   private readonly list = element<HTMLOListElement>("takes");
   /** Which take is replayed, if one is. */
   private replayed: string | null = null;
 
   constructor(private readonly handlers: TakesHandlers) {
+    this.tryToShow();
+  }
+
+  private tryToShow(): void {
     void this.show().catch(() => undefined); // the first take that cannot be kept tells it
   }
 

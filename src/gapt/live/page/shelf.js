@@ -5,6 +5,11 @@ const SUMMARIES = "summaries";
 const KEPT = 200;
 export class Shelf {
     database = null;
+    tabs = new BroadcastChannel("gapt takes");
+    /** @param onChanged in another tab */
+    constructor(onChanged = () => undefined) {
+        this.tabs.onmessage = onChanged;
+    }
     /** Newest first. */
     async summaries() {
         const summaries = await this.read(SUMMARIES, (store) => store.getAll());
@@ -52,7 +57,8 @@ export class Shelf {
         });
         act(transaction.objectStore(TAKES), transaction.objectStore(SUMMARIES));
         transaction.commit(); // the page may be closing
-        return done;
+        await done;
+        this.tabs.postMessage(null);
     }
 }
 /**

@@ -11,12 +11,15 @@ const SURE_MS = 5000;
 const READ_MS = 500;
 export class TakesList {
     handlers;
-    shelf = new Shelf();
+    shelf = new Shelf(() => this.tryToShow());
     list = element("takes");
     /** Which take is replayed, if one is. */
     replayed = null;
     constructor(handlers) {
         this.handlers = handlers;
+        this.tryToShow();
+    }
+    tryToShow() {
         void this.show().catch(() => undefined); // the first take that cannot be kept tells it
     }
     /** Keep a take, or more of it, so that it is not lost with a closed window. */
