@@ -358,6 +358,20 @@ def test_on_a_phone_nothing_that_is_said_while_playing_moves_the_piano(page):
     assert page.locator("#piano").bounding_box() == before
 
 
+def test_on_the_narrowest_phone_what_is_chosen_can_be_read(page):
+    page.set_viewport_size({"width": 320, "height": 568})
+    cut = page.locator("select:visible").evaluate_all("""(selects) => {
+      const c = document.createElement("canvas").getContext("2d");
+      return selects.filter((select) => {
+        const { font, paddingLeft, paddingRight } = getComputedStyle(select);
+        c.font = font;
+        const room = select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+        return c.measureText(select.selectedOptions[0].text).width > room;
+      }).map((select) => select.id);
+    }""")
+    assert cut == []
+
+
 def test_the_widest_chord_leaves_the_gauges_alone(page):
     page.set_viewport_size({"width": 1001, "height": 900})
     end = page.locator("#chord").evaluate("""(chord) => {
