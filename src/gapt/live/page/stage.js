@@ -90,7 +90,7 @@ export class Stage {
     }
     drawChord({ beatsPerBar, listen }, position, chord) {
         const count = beatsPerBar + 1 + Math.floor(position / FRAMES_PER_BEAT);
-        const silent = position < listen ? "listening" : "tacet";
+        const silent = listen && !chord ? "listening" : "tacet";
         const text = position < 0 ? String(Math.max(1, count)) : (chord?.name ?? silent);
         this.when("chord", `${text} ${chord?.frame}`, () => {
             this.piano.lightChord(position < 0 ? [] : (chord?.notes ?? []));
