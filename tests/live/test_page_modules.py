@@ -510,6 +510,24 @@ def test_a_key_that_is_pressed_while_sound_wakes_is_heard(modules):
     assert sounding == [60]
 
 
+@pytest.mark.parametrize(("first", "begins"), [(-9, -12), (-0.4, 0)])
+def test_a_replay_begins_with_the_pickup(modules, first, begins):
+    take = {"beatsPerBar": 3, "frames": 24, "tempos": [{"frame": -12, "bpm": 100}], "cues": []}
+    take |= {"notes": [{"pitch": 70, "velocity": 1, "from": first, "to": 2}], "chords": []}
+    position = modules.evaluate(
+        """async (take) => {
+          const { Synth } = await import("/synth.js");
+          const { Replay } = await import("/replay.js");
+          const synth = new Synth();
+          synth.loaded.catch(() => undefined);
+          await synth.wake();
+          return new Replay(synth, take, "block", () => {}).position();
+        }""",
+        take,
+    )
+    assert begins - 2 < position < begins
+
+
 def test_gauges_say_what_the_measures_say(modules):
     def read(frames):
         """`frames`: (pitch, chord, notes)."""
@@ -541,14 +559,16 @@ def test_a_take_is_summed_up_with_all_its_tempos_that_were_heard(modules):
     assert bpm((-16, 110), (20, 150)) == 110
 
 
-def test_a_take_becomes_a_midi_file(modules):
+@pytest.mark.parametrize("pickup", [False, True])
+def test_a_take_becomes_a_midi_file(modules, pickup):
+    """With a note in the count-in it begins a bar earlier: 12 frames of 120 ticks."""
     take = {
         "beatsPerBar": 3,
         "frames": 24,
         "tempos": [{"frame": -12, "bpm": 100}, {"frame": -4, "bpm": 120}, {"frame": 12, "bpm": 60}],
         "cues": [{"frame": 0, "model": "one"}],
         "notes": [
-            {"pitch": 70, "velocity": 1, "from": -9, "to": -8},
+            *([{"pitch": 70, "velocity": 1, "from": -9, "to": -8}] if pickup else []),
             {"pitch": 60, "velocity": 0.5, "from": -0.25, "to": 3.5},
             {"pitch": 62, "velocity": 1, "from": 4, "to": 8},
         ],
@@ -569,10 +589,15 @@ def test_a_take_becomes_a_midi_file(modules):
     signature = next(m for _, m in told if m.type == "time_signature")
     assert (signature.numerator, signature.denominator) == (3, 4)
     tempos = [(t, round(mido.tempo2bpm(m.tempo))) for t, m in told if m.type == "set_tempo"]
-    assert tempos == [(0, 120), (1440, 60)]
+    lead = 1440 if pickup else 0
+    assert tempos == [(0, 120), (lead + 1440, 60)]
     markers = [(t, m.text) for t, m in told if m.type == "marker"]
-    assert markers == [(0, "N.C."), (1440, "F#m7b5/A")]
+    assert markers == [(lead, "N.C."), (lead + 1440, "F#m7b5/A")]
     ons = [(t, m.channel, m.note) for t, m in told if m.type == "note_on"]
-    assert ons == [(0, 0, 60), (480, 0, 62), *[(1440, 1, note) for note in (45, 54, 60, 64)]]
+    early = [(360, 0, 70), (1410, 0, 60)] if pickup else [(0, 0, 60)]  # a little is no pickup
+    chord = [(lead + 1440, 1, note) for note in (45, 54, 60, 64)]
+    assert ons == [*early, (lead + 480, 0, 62), *chord]
     offs = [(t, m.note) for t, m in told if m.type == "note_off"]
-    assert offs == [(420, 60), (960, 62), *[(2880, note) for note in (45, 54, 60, 64)]]
+    ends = [(480, 70)] if pickup else []
+    ends += [(lead + 420, 60), (lead + 960, 62)]
+    assert offs == [*ends, *[(lead + 2880, note) for note in (45, 54, 60, 64)]]

@@ -4,7 +4,7 @@
  */
 
 import { FRAMES_PER_BEAT } from "./clock.js";
-import { heardNotes, tempoMap, type Recording } from "./performance.js";
+import { leadIn, tempoMap, wholeNotes, type Recording } from "./performance.js";
 
 const TICKS_PER_BEAT = 480;
 const TICKS_PER_FRAME = TICKS_PER_BEAT / FRAMES_PER_BEAT;
@@ -17,21 +17,22 @@ interface Event {
   bytes: number[];
 }
 
-function ticks(position: number): number {
-  return Math.max(0, Math.round(position * TICKS_PER_FRAME));
-}
+/** From a take's positions to ticks: the file begins with the bar of the pickup, if there is one. */
+type Ticks = (position: number) => number;
 
 export function midiFile(take: Recording): Uint8Array<ArrayBuffer> {
-  const tracks = [conductor(take), melody(take), chords(take)];
+  const lead = leadIn(take);
+  const ticks: Ticks = (position) => Math.max(0, Math.round((position + lead) * TICKS_PER_FRAME));
+  const tracks = [conductor(take, ticks), melody(take, ticks), chords(take, ticks)];
   const header = [...text("MThd"), ...uint(6, 4), ...uint(1, 2), ...uint(tracks.length, 2)];
   return Uint8Array.from([...header, ...uint(TICKS_PER_BEAT, 2), ...tracks.flat()]);
 }
 
-function conductor(take: Recording): number[] {
+function conductor(take: Recording, ticks: Ticks): number[] {
   const { beatsPerBar, chords, cues } = take;
   const events: Event[] = [meta(0, 0x58, [beatsPerBar, 2, 24, 8])];
   for (const { frame, bpm } of tempoMap(take)) {
-    events.push(meta(ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
+    events.push(meta(frame === 0 ? 0 : ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
   }
   for (const { frame, name } of chords) {
     events.push(meta(ticks(frame), 0x06, utf8(name ?? "N.C.")));
@@ -40,14 +41,14 @@ function conductor(take: Recording): number[] {
   return track("gapt", events);
 }
 
-function melody(take: Recording): number[] {
-  const events = heardNotes(take).flatMap(({ pitch, velocity, from, to }) =>
+function melody(take: Recording, ticks: Ticks): number[] {
+  const events = wholeNotes(take).flatMap(({ pitch, velocity, from, to }) =>
     note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)),
   );
   return track("Melody", events);
 }
 
-function chords({ chords, frames }: Recording): number[] {
+function chords({ chords, frames }: Recording, ticks: Ticks): number[] {
   const events = chords.flatMap(({ frame, notes }, i) => {
     const end = ticks(chords[i + 1]?.frame ?? frames);
     return notes.flatMap((pitch) => note(1, pitch, CHORD_VELOCITY, ticks(frame), end));

@@ -69,14 +69,22 @@ export function tempoMap({ tempos }: Recording): Tempo[] {
   return [{ ...begin!, frame: 0 }, ...changes];
 }
 
-/** A note that still sounds after the first downbeat. */
-export interface HeardNote extends PlayedNote {
+/** A note that has ended. */
+export interface WholeNote extends PlayedNote {
   to: number;
 }
 
-/** The notes without those that were over before the first downbeat. */
-export function heardNotes({ notes }: Recording): HeardNote[] {
-  return notes.filter((note): note is HeardNote => note.to !== null && note.to > 0);
+export function wholeNotes({ notes }: Recording): WholeNote[] {
+  return notes.filter((note): note is WholeNote => note.to !== null);
+}
+
+/**
+ * How many frames before the first downbeat the music begins: a bar if a pickup was played into the
+ * count-in, and not just the first note a little early.
+ */
+export function leadIn(recording: Recording): number {
+  const pickup = wholeNotes(recording).some(({ from, to }) => from < -0.5 || to <= 0);
+  return pickup ? framesPerBar(recording.beatsPerBar) : 0;
 }
 
 /** Which of the chords sounds at a position, -1 if none has yet. */

@@ -5,14 +5,15 @@ import { AHEAD, AudioClock, Transport } from "./clock.js";
 import type { Style } from "./comping.js";
 import {
   chordIndexAt,
-  heardNotes,
+  leadIn,
   tempoMap,
   type Cue,
-  type HeardNote,
   type Performance,
   type PlayedNote,
   type Recording,
   type ShownChord,
+  type WholeNote,
+  wholeNotes,
 } from "./performance.js";
 import type { Chord } from "./protocol.js";
 import type { Synth } from "./synth.js";
@@ -29,8 +30,9 @@ export class Replay implements Performance {
   readonly accompaniment: Accompaniment;
   private readonly transport: Transport;
   private readonly clock: AudioClock;
+  private readonly begins: number;
   /** The melody's notes that have not been scheduled yet, the next one first. */
-  private readonly notes: HeardNote[];
+  private readonly notes: WholeNote[];
   /** The keys that go down and up, the next one first. */
   private readonly keys: { at: number; pitch: number; down: boolean }[];
   private next = 0;
@@ -46,10 +48,11 @@ export class Replay implements Performance {
     this.played = recording.notes;
     this.clock = new AudioClock(synth.audio);
     const [begin, ...changes] = tempoMap(recording);
-    this.transport = new Transport(this.clock.now() + START_DELAY, 0, begin!.bpm);
+    this.begins = -leadIn(recording);
+    this.transport = new Transport(this.clock.now() + START_DELAY, this.begins, begin!.bpm);
     for (const { frame, bpm } of changes) this.transport.setTempo(bpm, frame);
     this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, style);
-    this.notes = heardNotes(recording).sort((a, b) => a.from - b.from);
+    this.notes = wholeNotes(recording).sort((a, b) => a.from - b.from);
     this.keys = this.notes
       .flatMap(({ pitch, from, to }) => [
         { at: from, pitch, down: true },
@@ -98,7 +101,7 @@ export class Replay implements Performance {
     }
     while (this.notes[0] && this.transport.timeOf(this.notes[0].from) <= now + AHEAD) {
       const { pitch, velocity, from, to } = this.notes.shift()!;
-      const at = Math.max(now, this.transport.timeOf(Math.max(0, from)));
+      const at = Math.max(now, this.transport.timeOf(Math.max(this.begins, from)));
       const end = this.transport.timeOf(to);
       if (end > now) this.synth.playAgain(pitch, velocity, at, end);
     }

@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
-import { heardNotes, type Recording, type Summary } from "./performance.js";
+import { wholeNotes, type Recording, type Summary } from "./performance.js";
 import { Shelf } from "./shelf.js";
 
 /** What Delete says until it is pressed again. */
@@ -38,7 +38,7 @@ export class TakesList {
 
   /** Keep a take, or more of it, so that it is not lost with a closed window. */
   async save(take: Recording): Promise<void> {
-    if (heardNotes(take).length === 0) return;
+    if (!wholeNotes(take).some(({ to }) => to > 0)) return; // nothing but the count-in
     try {
       await this.shelf.keep(take);
       this.handlers.onKept(true);

@@ -3,23 +3,22 @@
  * it was played; the chords as they were voiced. Pure.
  */
 import { FRAMES_PER_BEAT } from "./clock.js";
-import { heardNotes, tempoMap } from "./performance.js";
+import { leadIn, tempoMap, wholeNotes } from "./performance.js";
 const TICKS_PER_BEAT = 480;
 const TICKS_PER_FRAME = TICKS_PER_BEAT / FRAMES_PER_BEAT;
 const CHORD_VELOCITY = 70;
-function ticks(position) {
-    return Math.max(0, Math.round(position * TICKS_PER_FRAME));
-}
 export function midiFile(take) {
-    const tracks = [conductor(take), melody(take), chords(take)];
+    const lead = leadIn(take);
+    const ticks = (position) => Math.max(0, Math.round((position + lead) * TICKS_PER_FRAME));
+    const tracks = [conductor(take, ticks), melody(take, ticks), chords(take, ticks)];
     const header = [...text("MThd"), ...uint(6, 4), ...uint(1, 2), ...uint(tracks.length, 2)];
     return Uint8Array.from([...header, ...uint(TICKS_PER_BEAT, 2), ...tracks.flat()]);
 }
-function conductor(take) {
+function conductor(take, ticks) {
     const { beatsPerBar, chords, cues } = take;
     const events = [meta(0, 0x58, [beatsPerBar, 2, 24, 8])];
     for (const { frame, bpm } of tempoMap(take)) {
-        events.push(meta(ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
+        events.push(meta(frame === 0 ? 0 : ticks(frame), 0x51, uint(Math.round(60_000_000 / bpm), 3)));
     }
     for (const { frame, name } of chords) {
         events.push(meta(ticks(frame), 0x06, utf8(name ?? "N.C.")));
@@ -28,11 +27,11 @@ function conductor(take) {
         events.push(meta(ticks(frame), 0x01, utf8(model)));
     return track("gapt", events);
 }
-function melody(take) {
-    const events = heardNotes(take).flatMap(({ pitch, velocity, from, to }) => note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)));
+function melody(take, ticks) {
+    const events = wholeNotes(take).flatMap(({ pitch, velocity, from, to }) => note(0, pitch, Math.round(127 * velocity), ticks(from), ticks(to)));
     return track("Melody", events);
 }
-function chords({ chords, frames }) {
+function chords({ chords, frames }, ticks) {
     const events = chords.flatMap(({ frame, notes }, i) => {
         const end = ticks(chords[i + 1]?.frame ?? frames);
         return notes.flatMap((pitch) => note(1, pitch, CHORD_VELOCITY, ticks(frame), end));

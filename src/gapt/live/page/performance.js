@@ -9,9 +9,16 @@ export function tempoMap({ tempos }) {
     const [begin, ...changes] = tempos.slice(Math.max(0, first));
     return [{ ...begin, frame: 0 }, ...changes];
 }
-/** The notes without those that were over before the first downbeat. */
-export function heardNotes({ notes }) {
-    return notes.filter((note) => note.to !== null && note.to > 0);
+export function wholeNotes({ notes }) {
+    return notes.filter((note) => note.to !== null);
+}
+/**
+ * How many frames before the first downbeat the music begins: a bar if a pickup was played into the
+ * count-in, and not just the first note a little early.
+ */
+export function leadIn(recording) {
+    const pickup = wholeNotes(recording).some(({ from, to }) => from < -0.5 || to <= 0);
+    return pickup ? framesPerBar(recording.beatsPerBar) : 0;
 }
 /** Which of the chords sounds at a position, -1 if none has yet. */
 export function chordIndexAt(chords, position) {

@@ -1,7 +1,7 @@
 /** A past take, played again: the melody as it was played, the chords in the style chosen now. */
 import { Accompaniment } from "./accompaniment.js";
 import { AHEAD, AudioClock, Transport } from "./clock.js";
-import { chordIndexAt, heardNotes, tempoMap, } from "./performance.js";
+import { chordIndexAt, leadIn, tempoMap, wholeNotes, } from "./performance.js";
 const START_DELAY = 0.1;
 const SHOWN_AHEAD = 16; // frames
 export class Replay {
@@ -16,6 +16,7 @@ export class Replay {
     accompaniment;
     transport;
     clock;
+    begins;
     /** The melody's notes that have not been scheduled yet, the next one first. */
     notes;
     /** The keys that go down and up, the next one first. */
@@ -30,11 +31,12 @@ export class Replay {
         this.played = recording.notes;
         this.clock = new AudioClock(synth.audio);
         const [begin, ...changes] = tempoMap(recording);
-        this.transport = new Transport(this.clock.now() + START_DELAY, 0, begin.bpm);
+        this.begins = -leadIn(recording);
+        this.transport = new Transport(this.clock.now() + START_DELAY, this.begins, begin.bpm);
         for (const { frame, bpm } of changes)
             this.transport.setTempo(bpm, frame);
         this.accompaniment = new Accompaniment(synth, this.transport, this.beatsPerBar, style);
-        this.notes = heardNotes(recording).sort((a, b) => a.from - b.from);
+        this.notes = wholeNotes(recording).sort((a, b) => a.from - b.from);
         this.keys = this.notes
             .flatMap(({ pitch, from, to }) => [
             { at: from, pitch, down: true },
@@ -80,7 +82,7 @@ export class Replay {
         }
         while (this.notes[0] && this.transport.timeOf(this.notes[0].from) <= now + AHEAD) {
             const { pitch, velocity, from, to } = this.notes.shift();
-            const at = Math.max(now, this.transport.timeOf(Math.max(0, from)));
+            const at = Math.max(now, this.transport.timeOf(Math.max(this.begins, from)));
             const end = this.transport.timeOf(to);
             if (end > now)
                 this.synth.playAgain(pitch, velocity, at, end);

@@ -2,7 +2,7 @@
 import { element } from "./dom.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
-import { heardNotes } from "./performance.js";
+import { wholeNotes } from "./performance.js";
 import { Shelf } from "./shelf.js";
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
@@ -24,8 +24,8 @@ export class TakesList {
     }
     /** Keep a take, or more of it, so that it is not lost with a closed window. */
     async save(take) {
-        if (heardNotes(take).length === 0)
-            return;
+        if (!wholeNotes(take).some(({ to }) => to > 0))
+            return; // nothing but the count-in
         try {
             await this.shelf.keep(take);
             this.handlers.onKept(true);
