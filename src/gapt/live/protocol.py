@@ -106,7 +106,8 @@ class Melody(msgspec.Struct, tag="melody", frozen=True, forbid_unknown_fields=Tr
 
 
 class Set(msgspec.Struct, tag="set", frozen=True, forbid_unknown_fields=True):
-    """Changes what is not null, from the next uncommitted chord on; answered by `settings`.
+    """Changes what is not null, from the next uncommitted chord on; answered by `settings`, which
+    answers all that came meanwhile.
 
     What cannot be had ends the session with an `error`, so choose from what `ready` offers.
 
