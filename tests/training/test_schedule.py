@@ -2,7 +2,7 @@
 
 import pytest
 
-from gapt.training.schedule import TwoPhase
+from gapt.training.schedule import ALWAYS, TwoPhase
 
 
 def test_which_of_the_first_forty_updates_teach_the_discriminator():
@@ -22,6 +22,21 @@ def test_which_of_the_first_forty_updates_teach_the_discriminator():
 
 def test_the_published_first_phase_has_forty_updates():
     assert sum(TwoPhase().learns(update, [9.0] * (update + 1)) for update in range(200)) == 40
+
+
+def test_the_published_first_phase_is_200_updates_and_the_window_after_it_3():
+    """The mean of three passes 1 at 200 (0, 1.6, 1.6) and 201 (1.6, 1.6, 0) alone.
+
+    Of two it would at 200 alone, of four nowhere. Update 199 is the first phase's last.
+    """
+    rewards = [0.0] * 199 + [1.6] * 2 + [0.0] * 9
+    taught = [update for update in range(210) if TwoPhase().learns(update, rewards[: update + 1])]
+    assert taught == [*range(4, 200, 5), 200, 201]
+
+
+def test_always_is_always():
+    """-log(1 - D) is above 0, however little."""
+    assert all(ALWAYS.learns(update, [1e-6] * (update + 1)) for update in range(10))
 
 
 @pytest.mark.parametrize(("reward", "learns"), [(0.99, False), (1.01, True)])
