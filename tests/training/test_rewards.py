@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 import torch
 
@@ -180,6 +181,50 @@ def test_contrast_takes_off_what_the_same_chords_would_earn_in_other_bars():
     assert earned(anywhere) == pytest.approx([0.5] * 6), "what fits everything earns little"
 
 
+@torch.no_grad()
+def test_contrast_is_for_those_who_hear_pitch_frame_by_frame(judges, generative):
+    """Nothing is taken off what the contrastive judge and those of rhythm say."""
+    config = JudgeConfig(transformer=JUDGE_PRESETS["tiny"], rhythm=True)
+    everybody = {
+        **judges,
+        "discriminative-rhythm-0": DiscriminativeJudge(config).eval(),
+        "generative-0": generative,
+    }
+    ensemble = Ensemble(generative=1)
+    played = varied()
+    plain, contrasted = (
+        Coherence(everybody, ensemble, 1.0, part=CHORDS, by_frame=True, contrast=contrast).parts(
+            played
+        )
+        for contrast in (0.0, 0.5)
+    )
+    changed = {name for name in everybody if not torch.equal(plain[name], contrasted[name])}
+    assert changed == {"discriminative-0", "generative-0"}
+
+
+def test_in_other_bars_too_judges_hear_what_can_be_played():
+    """Moved in time, notes are cut in two; what is held after a cut did not sound before."""
+    heard = []
+
+    class Listener(Ear):
+        def forward(self, melody, chords, real):
+            heard.extend(
+                voice.is_valid(row[:length].numpy())
+                for voice, part in ((MELODY, melody), (CHORDS, chords))
+                for row, length in zip(part, real.sum(1), strict=True)
+            )
+            return super().forward(melody, chords, real)
+
+    listener = {"discriminative-0": Listener(JudgeConfig(transformer=JUDGE_PRESETS["tiny"]))}
+    notes = torch.tensor([MELODY.on(60)] + [MELODY.hold(60)] * 19 + [MELODY.on(62)] * 20)
+    played = play([sounding(C, 40)])._replace(melody=notes[None])
+    for part in (CHORDS, MELODY):
+        options = {"part": part, "by_frame": True, "contrast": 0.5}
+        Coherence(listener, Ensemble(), 1.0, **options).parts(played)
+    assert len(heard) == 2 * 2 * 4, "both parts as they are and one, three and five bars later"
+    assert all(heard)
+
+
 class Theorist(GenerativeJudge):
     """Expects the tones of the chord, all alike, and nothing else."""
 
@@ -219,6 +264,17 @@ def test_the_adversarial_reward_is_minus_log_of_one_minus_d():
     earned = Adversarial(discriminator, 1.0, by_frame=True).parts(varied())["realism"]
     torch.testing.assert_close(earned.sum(1), torch.full((5,), math.log(4)))
     torch.testing.assert_close(earned[0], torch.full((24,), math.log(4) / 24))
+
+
+@torch.no_grad()
+def test_a_discriminator_that_has_just_learnt_judges_without_dropout():
+    torch.manual_seed(1)
+    forgetful = msgspec.structs.replace(JUDGE_PRESETS["tiny"], dropout=0.5)
+    discriminator = Discriminator(forgetful, hears_both=False)
+    realism = Adversarial(discriminator, 1.0, by_frame=True)
+    expected = discriminator.eval().credit(*varied()[:3])
+    discriminator.train()
+    assert torch.equal(realism.parts(varied())["realism"], expected)
 
 
 @torch.no_grad()
