@@ -28,6 +28,9 @@ def test_above_chance_counts_what_the_chords_order_earns():
     # G is in C only, A in Am only: all fit, and in a random order half would.
     assert harmony_above_chance(np.array([g, g, a, a]), np.array([c, c, am, am])) == 0.5
     assert harmony_above_chance(np.array([g, g, a, a]), np.array([am, am, c, c])) == -0.5
+    # What is held counts as what is struck: three frames of the four have the G and its C.
+    held = np.array([c, CHORDS.hold(C_MAJOR), CHORDS.hold(C_MAJOR), am])
+    assert harmony_above_chance(np.array([g, g, g, a]), held) == 1 - (9 / 16 + 1 / 16)
     # One chord for ever, and a note that is in both, earn nothing.
     assert harmony_above_chance(np.array([g, e, g, a]), np.array([c, c, c, c])) == 0
     assert harmony_above_chance(np.array([e, e]), np.array([c, am])) == 0

@@ -122,6 +122,20 @@ def test_synchronisation_by_hand():
     assert np.isnan(onset_emd(Play(melody, np.zeros_like(melody), real)).of(PLAY))
 
 
+@pytest.mark.parametrize(
+    ("onset", "apart"), [(0, 16), (3, 16), (4, 0), (5, 1), (19, 15), (20, 16), (39, 16)]
+)
+def test_a_chord_before_any_note_or_long_after_the_last_answers_none(onset, apart):
+    """The one note begins in frame 4; in truth its chord does too."""
+    melody = np.array([[0] * 4 + notes(60, 36)])
+
+    def play(onset):
+        chords = CHORDS.from_spans([(onset, 40, C)], 40)[None]
+        return Play(melody, chords, np.ones_like(melody, dtype=bool))
+
+    assert onset_emd(play(4)).of(play(onset)) == pytest.approx(apart)
+
+
 def test_harmony_by_beat_by_hand():
     # Four beats of C under E, four of G7 under C; four silent, two of C under G, two without notes.
     expected = [[(4, 4)] * 4 + [(0, 4)] * 4, [(0, 0)] * 4 + [(4, 4)] * 2 + [(0, 0)] * 2]

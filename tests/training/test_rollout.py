@@ -22,6 +22,14 @@ def test_actions_come_as_often_as_their_probabilities_say():
     torch.testing.assert_close(counts, torch.tensor([0.1, 0.6, 0.3]), atol=0.015, rtol=0)
 
 
+def test_a_seed_draws_the_same_chance_again_and_another_does_not():
+    torch.manual_seed(0)
+    first = draw_noise(3, 4, 8)
+    torch.manual_seed(1)  # whatever else has been drawn
+    assert torch.equal(draw_noise(3, 4, 8), first)
+    assert not torch.equal(draw_noise(4, 4, 8), first)
+
+
 @pytest.fixture(scope="module")
 def policy():
     torch.manual_seed(0)
