@@ -1,5 +1,7 @@
 """Batches: windows at bars, both parts in one key, corpora in their shares, draws repeatable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from gapt.training.batches import (
     Mixture,
     held_out,
     patches,
+    spread,
     stack,
     transpose,
     with_jumps,
@@ -87,6 +90,20 @@ def test_corpora_come_in_their_shares_and_missing_ones_are_made_up_for():
     assert (MELODY.symbol(alone.draw(np.random.default_rng(0), 50, 16).melody) < 60).all()
 
 
+def test_a_corpus_without_splits_is_learnt_whole_and_one_that_is_not_there_is_named(capsys):
+    low, high = song(1, 24), replace(song(1, 96), corpus="high", split="ood")
+    shares = {"c": 0.25, "high": 0.25, "absent": 0.5}
+    mixture = Mixture.of(Corpus((low, high)), "train", shares)
+    batch = mixture.draw(np.random.default_rng(0), 200, 16)
+    assert (MELODY.symbol(batch.melody[:, 0]) < 60).mean() == pytest.approx(0.5, abs=0.1)
+    assert "no absent in this corpus folder" in capsys.readouterr().out
+
+
+def test_few_of_many_songs_are_evenly_spaced():
+    assert spread([*range(10)], 4) == [0, 2, 5, 7]
+    assert spread([*range(4)], 4) == spread([*range(4)], 9) == [0, 1, 2, 3]
+
+
 def test_held_out_are_songs_of_the_corpora_with_a_share(tunes):
     corpus = Corpus.load(tunes)
     assert len(held_out(corpus, {"tunes": 1.0}, 2)) == 2
@@ -137,6 +154,7 @@ def test_songs_that_jump_go_on_in_another_key_from_a_beat_on_both_parts_alike():
         assert len(set(moved[row, first : batch.real[row].sum()])) == 1
         assert MELODY.is_on(jumped.melody[row, first])
         assert CHORDS.is_on(jumped.chords[row, first])
+    assert set(moved[moved != 0]) == set(range(1, 12)), "to any other key"
     assert firsts <= set(range(4, 64, 4))
     assert len(firsts) > 10
     assert all(MELODY.is_valid(row) for row in jumped.melody)
@@ -146,6 +164,8 @@ def test_songs_that_jump_go_on_in_another_key_from_a_beat_on_both_parts_alike():
 @pytest.mark.parametrize("seed", range(8))
 def test_half_the_patchworks_are_whole_and_the_others_change_after_equal_stretches(seed):
     own, whole = patches(400, 128, torch.Generator().manual_seed(seed))
+    again, _ = patches(400, 128, torch.Generator().manual_seed(seed))
+    assert torch.equal(again, own)
     assert own[whole.squeeze(1)].all()
     assert 160 < whole.sum() < 240
     mixed = own[~whole.squeeze(1)]

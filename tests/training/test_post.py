@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+import torch.nn.functional as F
 import yaml
 from test_pretrain import alone_and_together, assert_same_run, killed, measurements
 
@@ -15,6 +16,7 @@ from gapt.models.checkpoint import load, load_policy
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
+from gapt.training.objectives import gae, normalise
 from gapt.training.post import PostTraining, post_train
 from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
@@ -179,6 +181,158 @@ def test_what_every_frame_earns_is_taken_off_where_frames_earn(pretrained, credi
     else:
         assert rewards[~last].any()
         assert abs(rewards.sum()) < 1e-3
+
+
+def played(training, temperature=1.0):
+    """An update's own play, and some advantages."""
+    songs, noise = training._draw(0)
+    play = rollout(training.policy, *songs[:3], noise, temperature=temperature)
+    torch.manual_seed(0)
+    return play, torch.randn_like(play.log_probs) * play.real
+
+
+def begun(pretrained, **changes):
+    """Post-training with a recipe of its own."""
+    recipe = msgspec.structs.replace(pretrained.recipe, **changes)
+    return PostTraining(recipe, Corpus.load(pretrained.corpus), launch(recipe))
+
+
+def test_the_total_is_the_sum_of_the_weighed_and_the_schedule_goes_by_the_unweighed(pretrained):
+    adversary = msgspec.structs.replace(pretrained.recipe.adversary, weight=3.0)
+    training = begun(pretrained, adversary=adversary, coherence=0.5, rules=2.0)
+    logged = training.update(0)
+    weights = {"coherence": 0.5, "rules": 2.0, "adversarial": 3.0}
+    for name, weight in weights.items():
+        parts = [value for key, value in logged.items() if key.startswith(f"reward/{name}/")]
+        assert logged[f"reward/{name}"] == pytest.approx(weight * sum(parts), rel=1e-4), name
+    total = sum(logged[f"reward/{name}"] for name in weights)
+    assert logged["reward/total"] == pytest.approx(total, rel=1e-4)
+    assert training.realism == [pytest.approx(logged["reward/adversarial/realism"])]
+
+
+def test_the_policy_that_played_finds_its_play_as_likely_as_it_was(pretrained):
+    """At the temperature of the play: all ratios are 1, so what is left are the advantages."""
+    training = begun(pretrained, temperature=2.0, head_start=1)  # it stays the one that played
+    logged = training.update(0)
+    assert logged["policy/clip_fraction"] == 0
+    assert logged["policy/objective"] == pytest.approx(0, abs=1e-4), "their mean"
+
+
+@pytest.mark.parametrize(("advantage", "worth"), [(1.0, 1.2), (-1.0, -1.5)])
+def test_what_has_become_likelier_by_half_is_worth_what_the_clip_leaves_of_it(
+    pretrained, advantage, worth
+):
+    training = begun(pretrained, clip=0.2, temperature=2.0)
+    play, _ = played(training, temperature=2.0)
+    rarer = play._replace(log_probs=play.log_probs - math.log(1.5))
+    logged = training._improve_policy(rarer, torch.full_like(play.log_probs, advantage))
+    assert logged["policy/objective"].item() == pytest.approx(worth, rel=1e-4)
+    assert logged["policy/clip_fraction"] == 1
+    log_p, anchor_log_p = (
+        (logits / 2.0).log_softmax(-1)[play.real]
+        for logits in (
+            training.policy(play.melody, play.chords).chords,
+            training.anchor(play.melody, play.chords, play.real),
+        )
+    )
+    kl = F.kl_div(anchor_log_p, log_p, log_target=True, reduction="batchmean")  # KL(pi || anchor)
+    torch.testing.assert_close(logged["policy/anchor_kl"], kl, rtol=1e-3, atol=0)
+    spread = torch.distributions.Categorical(logits=log_p).entropy().mean()
+    torch.testing.assert_close(logged["policy/entropy"], spread, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(("weight", "sign"), [("anchor_kl", -1), ("entropy", 1)])
+def test_with_nothing_to_gain_it_nears_the_anchor_or_spreads_as_weighed(pretrained, weight, sign):
+    training = begun(pretrained, **{"anchor_kl": 0.0, "entropy": 0.0, weight: 1.0})
+    training._set_learning_rates(training.recipe.warmup)
+    play, advantages = played(training)
+    seen = [
+        float(training._learn(play, advantages, torch.zeros_like(advantages))[f"policy/{weight}"])
+        for _ in range(6)
+    ]
+    assert sign * (seen[-1] - seen[0]) > 0.1 * seen[0]
+
+
+def test_the_critic_learns_what_came_beyond_what_it_expected(pretrained):
+    training = begun(pretrained, gae_decay=0.5)
+    torch.nn.init.normal_(training.learners["critic"].value.weight)
+    play, rewards = played(training)
+    advantages, logged = training._ask_critic(play, rewards)
+    values = training.learners["critic"](play.melody, play.chords, play.real).detach()
+    expected, returns = gae(rewards, values, play.real, decay=0.5)
+    torch.testing.assert_close(advantages, normalise(expected, play.real))
+    loss = (returns - values)[play.real].square().mean()
+    torch.testing.assert_close(logged["critic/loss"].detach(), loss)
+
+
+def test_a_steep_gradient_is_scaled_to_the_recipe_s_norm(pretrained):
+    training = begun(pretrained, gradient_norm=0.5)
+    parameters = list(training.learners["critic"].parameters())
+    norm = training._descend(sum(parameter.square().sum() for parameter in parameters), "critic")
+    assert norm > 0.5
+    left = torch.stack([parameter.grad.norm() for parameter in parameters]).norm()
+    assert float(left) == pytest.approx(0.5, rel=1e-3)
+
+
+class Connoisseur(torch.nn.Module):
+    """Is sure that one chord is the data's, and half as sure that all others are played."""
+
+    def forward(self, melody, chords, real):
+        assert all(CHORDS.is_valid(row.numpy()) for row in chords)
+        return torch.where(CHORDS.symbol(chords) == FAVOURITE, 100.0, -50.0)
+
+
+def test_half_of_what_the_discriminator_hears_is_the_data_s_and_its_labels_are_soft(pretrained):
+    """Always right, it loses 100 and 50 times how far the labels are from what it is sure of."""
+    training = begun(pretrained)
+    songs, _ = training._draw(0)
+    # The data holds one chord throughout, the play another.
+    data, play = (
+        songs._replace(chords=torch.full_like(songs.chords, CHORDS.hold(symbol)))
+        for symbol in (FAVOURITE, FAVOURITE + 1)
+    )
+    data, play = (some._replace(chords=CHORDS.strike(some.chords)) for some in (data, play))
+    training.learners["discriminator"] = Connoisseur()
+    never = TwoPhase(first=9, every=9)
+    for smoothing in (0.0, 0.1):
+        adversary = msgspec.structs.replace(
+            training.recipe.adversary, smoothing=smoothing, schedule=never
+        )
+        logged = training._update_discriminator(adversary, data, play)
+        assert float(logged["discriminator/loss"]) == pytest.approx(75 * smoothing)
+        assert logged["discriminator/accuracy"] == 1
+        assert logged["discriminator/learns"] == 0
+
+
+def test_the_discriminator_is_asked_without_dropout_and_learns_with_it(pretrained):
+    schedule = TwoPhase(first=9, every=1)
+    training = begun(
+        pretrained,
+        adversary=msgspec.structs.replace(pretrained.recipe.adversary, schedule=schedule),
+    )
+    modes = []
+    discriminator = training.learners["discriminator"]
+    discriminator.register_forward_hook(lambda module, *_: modes.append(module.training))
+    for step in range(2):
+        training.update(step)
+    # Its reward, how well it does, and then a mini-batch at a time.
+    assert modes == [False, False, *[True] * training.recipe.minibatches] * 2
+
+
+def test_the_melodies_jump_as_often_as_the_recipe_says(pretrained):
+    still, jumping = (begun(pretrained, jumps=share)._draw(0)[0] for share in (0.0, 1.0))
+    for part in ("melody", "chords"):
+        moved = getattr(still, part) != getattr(jumping, part)
+        assert moved.any(1).all()
+        assert not moved[:, 0].any()
+
+
+def test_a_group_answers_one_melody_each_in_its_own_way(pretrained):
+    songs, noise = begun(pretrained, objective="grpo", group=4)._draw(0)
+    groups = songs.melody.view(4, 4, -1)
+    assert (groups == groups[:, :1]).all()
+    assert len({tuple(group[0].tolist()) for group in groups}) == 4
+    assert len({tuple(row.tolist()) for row in noise}) == 16
 
 
 def test_what_comes_after_a_trajectory_is_not_learnt_from(pretrained):
