@@ -103,6 +103,40 @@ def test_a_decision_costs_as_much_after_2000_frames_as_after_50(tiny_model, monk
     assert set(costs[50:60]) == set(costs[2000:]) == {costs[50]}
 
 
+def test_it_keeps_no_more_of_what_it_imagined_after_200_frames_than_it_plans(tiny_model):
+    """Or a session would take more memory the longer it gets."""
+    accompanist = Accompanist.load(tiny_model, seed=0, lookahead=8)
+    for state in random_melody(200, 0):
+        accompanist.step(state)
+    assert len(accompanist._context._overwritten) < 8
+
+
+def test_what_was_imagined_right_is_not_planned_again(tiny_model):
+    accompanist = Accompanist.load(tiny_model, seed=0, lookahead=8)
+
+    def plan():
+        """How many steps it takes, and the melody that is imagined: by frame."""
+        steps, imagined = 0, {}
+        while step := accompanist.due:
+            imagined[step.context.frame - 1] = step.melody
+            advance([accompanist])
+            steps += 1
+        return steps, imagined
+
+    steps, imagined = plan()
+    assert steps == 8
+    for frame in range(5):
+        accompanist.hear(imagined[frame])
+        assert plan()[0] == 1, "one frame further"
+    accompanist.hear(MELODY.on(60 if MELODY.symbol(imagined[5]) != 60 else 61))
+    steps, imagined = plan()
+    assert steps == 8
+    # Nor is the plan good if another chord sounded than it went on from.
+    lost = CHORDS.on(5 if CHORDS.symbol(accompanist.chord) != 5 else 6)
+    accompanist.hear(imagined[6], lost)
+    assert plan()[0] == 8
+
+
 def test_the_same_seed_plays_the_same(model):
     melody = random_melody(100, 3)
     assert play(model, melody, seed=5) == play(model, melody, seed=5)

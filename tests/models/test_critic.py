@@ -41,6 +41,19 @@ def test_at_first_nothing_is_expected():
     assert torch.equal(values(fresh), torch.zeros(40))
 
 
+def test_a_critic_starts_from_its_player_s_weights():
+    torch.manual_seed(0)
+    policy, anchor = (
+        Policy(POLICY_PRESETS["tiny"]),
+        Anchor(AnchorConfig(transformer=POLICY_PRESETS["tiny"])),
+    )
+    for player, made in (policy, Critic(policy)), (anchor, ForesightedCritic(anchor)):
+        start = player.state_dict()
+        copied = {name: x for name, x in made.state_dict().items() if not name.startswith("value.")}
+        assert all(torch.equal(tensor, start[name]) for name, tensor in copied.items())
+        assert {name.partition(".")[0] for name in copied} >= {"transformer"}
+
+
 @pytest.mark.parametrize("foresight", [False, True])
 def test_no_decision_is_known_before_it_is_made(foresight):
     judge = critic(foresight)

@@ -10,7 +10,7 @@ import torch
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load_judge
-from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge
+from gapt.models.judges import ContrastiveJudge, DiscriminativeJudge, GenerativeJudge, JudgeConfig
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.judge import (
     ContrastiveTask,
@@ -38,6 +38,16 @@ def test_the_contrastive_judge_learns_to_find_the_chords(tunes, tmp_path):
         logits = judge.logits(*judge(*batch))
     assert scores.abs().max() <= 1 + 1e-5
     torch.testing.assert_close(logits.diagonal(), judge.log_scale.exp().clamp(max=100) * scores)
+
+
+@torch.no_grad()
+def test_a_contrastive_judge_is_never_surer_than_by_a_hundred():
+    """As in CLIP, so that no batch can make the softmax blow up."""
+    judge = ContrastiveJudge(JudgeConfig(transformer=RECIPE.transformer))
+    judge.log_scale.fill_(math.log(50))
+    assert float(judge.logits(torch.eye(3), torch.eye(3)).max()) == pytest.approx(50)
+    judge.log_scale.fill_(math.log(500))
+    assert float(judge.logits(torch.eye(3), torch.eye(3)).max()) == pytest.approx(100)
 
 
 def test_the_discriminative_judge_learns_to_tell_real_pairs(tunes, tmp_path):

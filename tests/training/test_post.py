@@ -317,6 +317,8 @@ def test_the_discriminator_is_asked_without_dropout_and_learns_with_it(pretraine
         training.update(step)
     # Its reward, how well it does, and then a mini-batch at a time.
     assert modes == [False, False, *[True] * training.recipe.minibatches] * 2
+    assert not training.policy.training
+    assert not training.learners["critic"].training
 
 
 def test_the_melodies_jump_as_often_as_the_recipe_says(pretrained):
