@@ -18,9 +18,13 @@ def short(monkeypatch):
 
     def few(*args, **sizes):
         return [
-            run._replace(recipe=msgspec.structs.replace(run.recipe, steps=3, validate_every=2))
+            run._replace(recipe=msgspec.structs.replace(run.recipe, **few_updates(run)))
             for run in plan(*args, **sizes)
         ]
+
+    def few_updates(run):
+        head_start = {"head_start": 1} if run.stage == "rl" else {}
+        return {"steps": 3, "validate_every": 2, **head_start}
 
     monkeypatch.setattr(module, "plan", few)
 
