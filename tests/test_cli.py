@@ -60,6 +60,10 @@ def check(result, message):
             "--seeds takes whole numbers",
         ),
         (
+            ["evaluate", "--system", "a=b", "--corpus", "c", "--out", "o", "--seeds", "0,1,00"],
+            "--seeds 0,1,00 names a seed twice",
+        ),
+        (
             ["reproduce", "--preset", "tiny", "--corpus", "c", "--out", "o", "--seeds", "0,-1"],
             "--seeds takes whole numbers below 2^32, e.g. 0,1,2; not '0,-1'",
         ),

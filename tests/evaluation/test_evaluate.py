@@ -162,6 +162,8 @@ def test_given_chords_are_played_before_the_policy_goes_on(policy):
         ({"scenarios": ["long"]}, "has the 512 frames"),
         ({"systems": {"anchor": [Path("mle")]}}, "no system can be named 'anchor'"),
         ({"systems": {"late": [Path("mle")]}}, "no system can be named 'late'"),
+        ({"systems": {"a|b": [Path("mle")]}}, r"no system can be named 'a\|b': take letters"),
+        ({"systems": {"a": [Path("mle"), Path("./mle")]}}, "a has a run twice"),
         ({"melodist": Path("mle")}, "--melodist is for duets"),
     ],
 )

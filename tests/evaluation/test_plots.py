@@ -22,6 +22,7 @@ def test_twelve_systems_look_different_and_the_truth_is_black():
     styles = plots.styles(["ground-truth", *systems])
     assert styles["ground-truth"].colour == "black"
     assert len(set(styles.values())) == 13
+    assert len({(style.colour, style.line) for style in styles.values()}) == 13, "as lines, too"
     assert plots.styles(["ground-truth", "anchor", *systems]).items() > styles.items()
 
 

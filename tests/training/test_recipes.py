@@ -87,6 +87,20 @@ def test_typos_are_named(tmp_path, text, message):
         load_recipe(written(tmp_path, text), "policy")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("objective: grpo\ngroup: 1\n", "'group' is at least 2"),
+        ("head_start: 40\n", "the policy would never learn"),
+        ("adversary: {smoothing: 0.5}\n", "smoothing: Expected `float` < 0.5"),
+        ("adversary: {schedule: {threshold: .nan}}\n", "threshold"),
+    ],
+)
+def test_what_would_teach_nothing_is_refused(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        load_recipe(written(tmp_path, f"preset: tiny\n{text}"), "rl")
+
+
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot read recipe .*none\.yaml"):
         load_recipe(tmp_path / "none.yaml", "policy")
