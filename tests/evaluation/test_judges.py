@@ -1,12 +1,44 @@
 """`gapt judge`: the report says what it must."""
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judges import examine
+from gapt.models.checkpoint import load_anchor, load_judges
+from gapt.music.frames import CHORDS
+from gapt.training.batches import stack
+from gapt.weights import SHIPPED_JUDGES
+
+
+@torch.no_grad()
+@pytest.mark.skipif(not SHIPPED_JUDGES.is_dir(), reason="not shipped")
+def test_shipped_judges_and_the_anchor_still_tell_the_tunes_own_chords_from_others(tunes):
+    """That weights load says nothing: a network may have changed around them."""
+    songs = [song for song in Corpus.load(tunes).songs if len(song.frames) >= 64]
+    melody, chords, real = map(torch.from_numpy, stack(songs, [0] * len(songs), 64))
+    another = melody.roll(1, dims=0)
+    for name, judge in load_judges(SHIPPED_JUDGES).items():
+        own, strange = judge.score(melody, chords, real), judge.score(another, chords, real)
+        if judge.config.rhythm:  # which tunes have much in common
+            assert own.mean() > strange.mean() + 0.03, name
+        else:
+            assert (
+                own.mean()
+                > {"contrastive": 0.8, "discriminative": 0.9, "generative": 2.2}[judge.kind]
+            ), name
+            assert (own > strange).float().mean() > 0.9, name
+    anchor = load_anchor(Path("anchor"))
+    actions = CHORDS.actions(chords)[..., None]
+    own, strange = (
+        anchor(heard, chords, real).log_softmax(-1).gather(-1, actions).mean()
+        for heard in (melody, another)
+    )
+    assert own > strange + 0.1
 
 
 @pytest.fixture

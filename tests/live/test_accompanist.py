@@ -106,8 +106,9 @@ def test_a_decision_costs_as_much_after_2000_frames_as_after_50(tiny_model, monk
 def test_it_keeps_no_more_of_what_it_imagined_after_200_frames_than_it_plans(tiny_model):
     """Or a session would take more memory the longer it gets."""
     accompanist = Accompanist.load(tiny_model, seed=0, lookahead=8)
-    for state in random_melody(200, 0):
-        accompanist.step(state)
+    for frame in range(200):
+        accompanist.think()
+        accompanist.hear(accompanist._melody[frame])  # as imagined: nothing is taken back
     assert len(accompanist._context._overwritten) < 8
 
 

@@ -72,6 +72,12 @@ def test_the_bass_is_spelled_as_the_note_it_is():
             assert mir_eval.chord.pitch_class_to_semitone(bass) == (chord.root + chord.bass) % 12
 
 
+@pytest.mark.parametrize("text", ["", "H:maj", "C:foo", "C/", "C:maj/x", "c:maj"])
+def test_what_is_no_label_is_refused(text):
+    with pytest.raises(ValueError, match="not a chord label in Harte syntax"):
+        parse_harte(text)
+
+
 def test_nearest_by_hand():
     # C E G Bb D F# A (C13#11) is not in the vocabulary; C13 has F for F#, C7(13) lacks D and F#.
     index, exact = nearest(Chord.of(0, (4, 7, 10, 2, 6, 9)))

@@ -16,6 +16,7 @@ from gapt.models.judges import (
     JudgeConfig,
 )
 from gapt.models.presets import JUDGE_PRESETS
+from gapt.models.transformer import Transformer
 from gapt.music.chords import CHORD_NAMED, CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.recipes import Ensemble
@@ -110,6 +111,14 @@ def test_scores_told_by_frame_add_up_to_the_score(judges, generative):
             credit = judge.credit(*played[:3], part)
             torch.testing.assert_close(credit.sum(1), judge.score(*played[:3]))
             assert (credit[~played.real] == 0).all()
+
+
+def test_judges_and_the_discriminator_hear_whole_windows_both_ways(judges, generative):
+    discriminator = Discriminator(JUDGE_PRESETS["tiny"], hears_both=True)
+    for judge in [*judges.values(), generative, discriminator]:
+        encoders = [module for module in judge.modules() if isinstance(module, Transformer)]
+        assert encoders
+        assert not any(encoder.config.causal for encoder in encoders)
 
 
 @torch.no_grad()
