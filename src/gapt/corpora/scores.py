@@ -31,6 +31,8 @@ def read(text: str | bytes, notation: str, title: str) -> LeadSheet:
     """
     try:
         part = converter.parseData(text, format=notation).parts.first()
+        if part is None or not part.hasMeasures():
+            raise UnreadableSong("no bars")
         if notation == "abc":
             _begin_repeats(part)
         return _to_lead_sheet(part, title)
@@ -67,8 +69,6 @@ def _begin_repeats(part: Any) -> None:
 
 
 def _to_lead_sheet(part: Any, title: str) -> LeadSheet:
-    if part is None or not part.hasMeasures():
-        raise UnreadableSong("no bars")
     # Where repeat signs contradict each other (music21 then stumbles in one of two ways), the tune
     # as written is still a tune.
     with suppress(repeat.ExpanderException, IndexError):

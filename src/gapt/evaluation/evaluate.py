@@ -96,8 +96,10 @@ def evaluate(
     for name in systems:
         if name in (ANCHOR, GROUND_TRUTH, LATE):
             raise UserError(f"no system can be named '{name}': that row is always there")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+-]*", name):
-            raise UserError(f"no system can be named '{name}': take letters, digits, '.', '+', '-'")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+            raise UserError(
+                f"no system can be named '{name}': take letters and digits, and within it ._+-"
+            )
     for name, paths in systems.items():
         if len({path.resolve() for path in paths}) < len(paths):
             raise UserError(f"--system {name} has a run twice, which would count as two")

@@ -126,16 +126,15 @@ def accompany_file(
         raise UserError(f"temperature {temperature} is not in 0..{MAX_TEMPERATURE:g}")
     _check_outputs(source, out, report)
     melody = read_melody(source, track)
-    first_beat = math.floor(min(note.onset for note in melody.notes))
-    if listen and first_chord(first_beat, listen) >= melody.beats:
+    first_note = round(FRAMES_PER_BEAT * min(note.onset for note in melody.notes))
+    listen_frames = FRAMES_PER_BEAT * listen
+    if listen and first_chord(first_note, listen_frames) >= FRAMES_PER_BEAT * melody.beats:
         raise UserError(
             f"the melody ends after {melody.beats:g} beats, and --listen {listen} would hear it "
             "all before the first chord"
         )
     seed = secrets.randbelow(2**32) if seed is None else seed
-    accompanist = Accompanist.load(
-        model, temperature=temperature, seed=seed, listen=listen * FRAMES_PER_BEAT
-    )
+    accompanist = Accompanist.load(model, temperature=temperature, seed=seed, listen=listen_frames)
     played = accompany(melody, accompanist)
     measures = played.measures()
     write(out, melody, played.chords)
