@@ -1,5 +1,6 @@
 """Recipes: only what differs is said, and a typo is named."""
 
+import msgspec
 import pytest
 
 from gapt.errors import UserError
@@ -10,6 +11,7 @@ from gapt.training.recipes import (
     RECIPES,
     load_recipe,
 )
+from gapt.training.run import Run
 
 
 def written(tmp_path, text):
@@ -48,6 +50,16 @@ def test_sections_change_key_by_key_and_numbers_may_have_exponents(tmp_path):
     assert recipe.adversary.schedule.every == 2
     assert recipe.adversary.schedule.first == base.schedule.first
     assert recipe.adversary.transformer == base.transformer
+
+
+@pytest.mark.parametrize("name", ["rl/realchords-small", "rl/gapt-paper"])
+def test_a_run_s_own_configuration_is_a_recipe(tmp_path, name):
+    recipe = load_recipe(RECIPES / f"{name}.yaml", "rl")
+    run = Run(tmp_path, msgspec.structs.replace(recipe, seed=3), resume=False)
+    again = load_recipe(run.folder / "config.yaml", "rl")
+    assert again == msgspec.structs.replace(recipe, seed=3)
+    with pytest.raises(UserError, match="must say which preset"):
+        load_recipe(run.folder / "config.yaml", "policy")
 
 
 def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):

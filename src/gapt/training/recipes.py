@@ -381,7 +381,8 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 def load_recipe(path: Path, stage: str) -> Any:
     """Read a recipe, of the type of the presets of its `stage`.
 
-    It may say which stage it is for, as all of ours do; then it is for no other.
+    It may say which stage it is for, as all of ours do; then it is for no other. One that says
+    everything, as a run's `config.yaml` does, needs no preset.
 
     Raises:
         UserError: no such file, not YAML, for another stage, an unknown preset or key, or a wrong
@@ -394,6 +395,9 @@ def load_recipe(path: Path, stage: str) -> Any:
         raise UserError(f"cannot read recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from None
+    any_preset, base = next(iter(presets.items()))
+    if isinstance(written, dict) and written.keys() >= set(type(base).__struct_fields__):
+        written.setdefault("preset", any_preset)
     if not isinstance(written, dict) or "preset" not in written:
         raise UserError(
             f"recipe {path} must say which preset it starts from, e.g. 'preset: small'. "
