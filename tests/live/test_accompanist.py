@@ -138,6 +138,15 @@ def test_what_was_imagined_right_is_not_planned_again(tiny_model):
     assert plan()[0] == 8
 
 
+def test_a_plan_is_as_long_as_the_lookahead_is_now(tiny_model):
+    accompanist = Accompanist.load(tiny_model, seed=0, lookahead=8)
+    accompanist.think()
+    whole = accompanist.plan
+    assert len(whole) == 8
+    accompanist.lookahead = 3
+    assert accompanist.plan == whole[:3]
+
+
 def test_the_same_seed_plays_the_same(model):
     melody = random_melody(100, 3)
     assert play(model, melody, seed=5) == play(model, melody, seed=5)
@@ -201,6 +210,10 @@ def test_who_takes_over_knows_where_the_beat_is(tiny_model, on_the_beat_model):
     for frame, state in enumerate(random_melody(320, 0)):
         if frame == 203:  # more than it can reach back, and not a whole number of beats
             accompanist.switch(load_model(on_the_beat_model))
+            begins = accompanist.due.context.first
+            assert (
+                -(-(203 - accompanist.policy.reach) // FRAMES_PER_BEAT) * FRAMES_PER_BEAT == begins
+            )
         chords.append(accompanist.chord)
         accompanist.step(state)
     assert not accompanist.switching

@@ -295,6 +295,15 @@ def test_a_resumed_session_is_told_all_that_it_needs(offer):
     assert ready.plan == Plan(19, 22, tuple(player.chords[frame] for frame in range(20, 26)))
 
 
+def test_a_resumed_session_is_told_all_that_is_committed_even_beyond_what_is_planned_now(offer):
+    player = Player(offer, lookahead=16, commit=16).play(TUNE[:4])
+    player.tell(Set(lookahead=8, commit=1))
+    player.session.resume()
+    (ready,) = player.session.news()
+    assert ready.plan.committed == 20
+    assert ready.plan.chords == tuple(player.chords[frame] for frame in range(4, 20))
+
+
 @pytest.mark.parametrize(
     ("message", "says"),
     [

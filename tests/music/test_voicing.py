@@ -39,6 +39,12 @@ def test_alone_a_chord_is_neither_torn_apart_nor_a_triad_clustered(index):
         assert all(gap >= 3 for gap in gaps)
 
 
+def test_of_many_tones_the_upper_voices_leave_out_those_that_say_least():
+    """The bass's own first, then the fifth, then the fourth: C13 keeps its third and sevenths."""
+    assert {note % 12 for note in named("C13")[1:]} == {2, 4, 9, 10}
+    assert {note % 12 for note in named("C11")[1:]} == {2, 4, 5, 10}
+
+
 def test_common_tones_stay_and_the_rest_move_by_step():
     c = named("C")
     am = named("Am", c)
