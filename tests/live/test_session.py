@@ -223,6 +223,23 @@ def test_another_model_goes_on_from_the_same_past(offer):
     assert player.session.accompanist.policy is offer.models[offer.model]
 
 
+def test_another_model_asked_for_before_the_first_note_plays_from_the_next_chord_on(offer):
+    names = [name for name in offer.models if name != offer.model]
+    if not names:
+        pytest.skip("only one model is shipped")
+    player = Player(offer)
+    session = player.session
+    session.receive(Set(model=names[0]))
+    for _ in range(16):
+        if session.accompanist.due:
+            one_step(session)
+    assert session.accompanist.due is None, "it has heard all there is, and planned"
+    player.take(session.news())
+    assert session.accompanist.policy is offer.models[names[0]]
+    assert Settings(1, names[0], 1.0, 8, 1) in player.heard
+    check_chords(player.play(TUNE).line)
+
+
 def test_a_model_that_takes_over_decides_as_if_it_had_been_there(tiny_model):
     """Within its reach there is nothing it could have missed."""
     offer = make_offer(str(tiny_model), 1.0)
