@@ -208,6 +208,15 @@ def test_contexts_that_share_a_step_are_each_as_if_alone(model):
         np.testing.assert_allclose(mine.cache, theirs.cache, atol=0.05)  # it multiplies in 8 bits
 
 
+def test_a_context_that_begins_in_mid_session_decides_as_one_that_began_it(model):
+    """What it has not heard it does not look for, however far it gets."""
+    policy = load_model(model)
+    early, late = Context(policy), Context(policy, 16)
+    for frame in range(policy.reach + 10):
+        assert decide([random_step(early, frame)]) == decide([random_step(late, frame)])
+    np.testing.assert_array_equal(early.cache, late.cache)
+
+
 def test_taking_back_what_was_imagined_leaves_no_trace(model):
     """Far enough that the ring has wrapped and imagined frames overwrite frames within reach."""
     policy = load_model(model)

@@ -21,7 +21,7 @@ from gapt.live.protocol import (
 from gapt.live.server import make_offer
 from gapt.live.session import Session
 from gapt.music.chords import CHORD_NAMED, chord_at
-from gapt.music.voicing import BASS_RANGE
+from gapt.music.voicing import BASS_RANGE, voice
 from gapt.weights import shipped_models
 
 TUNE = [60, 60, 64, 64, 67, 67, None, 72, 71, 69, 67, 65, 65, 64, 62, 60] * 4
@@ -106,6 +106,27 @@ def test_every_frame_has_its_chord(offer, wishes):
     furthest = max(player.chords)
     assert furthest == len(TUNE) + wishes.get("lookahead", 8) - 1
     check_chords([player.chords[frame] for frame in range(furthest + 1)])
+
+
+@pytest.mark.parametrize("lookahead", [1, 16])
+def test_every_chord_is_voiced_after_the_one_that_sounded_before_it(tiny_model, lookahead):
+    """Not after one that was only imagined there."""
+    before = None
+    for chord in Player(make_offer(str(tiny_model), 1.0), lookahead=lookahead).play(TUNE).line:
+        if chord.onset:
+            assert chord.notes == voice(chord_at(CHORD_NAMED[chord.name]), before)
+        before = chord.notes or before
+
+
+def test_who_commits_far_ahead_has_it_planned_so_far(offer):
+    player = Player(offer, commit=12)
+    assert player.committed == player.session.accompanist.lookahead == 12
+
+
+def test_a_session_remembers_of_what_it_said_only_what_is_still_to_come(offer):
+    """Or it would take more memory the longer it gets."""
+    player = Player(offer, lookahead=8).play(TUNE)
+    assert set(player.session._said) <= set(range(len(TUNE), len(TUNE) + 8))
 
 
 def test_what_is_said_before_the_greeting_is_answered_too(offer):
@@ -203,6 +224,13 @@ def test_settings_change_only_what_follows_the_commitment(offer):
     assert player.line[34:60] != other.line[34:60]
 
 
+def test_what_is_planned_but_not_final_is_planned_again_as_settings_now_say(offer):
+    session = Player(offer, lookahead=16, commit=2).play(TUNE[:8]).session
+    assert len(session.accompanist.plan) == 16
+    session.receive(Set(temperature=0.5))
+    assert len(session.accompanist.plan) == 2
+
+
 def test_another_model_goes_on_from_the_same_past(offer):
     """The incumbent's chords, committed ones included, are its past too."""
     names = [name for name in offer.models if name != offer.model]
@@ -232,7 +260,7 @@ def test_another_model_asked_for_before_the_first_note_plays_from_the_next_chord
     session.receive(Set(model=names[0]))
     for _ in range(16):
         if session.accompanist.due:
-            one_step(session)
+            advance([session.accompanist])
     assert session.accompanist.due is None, "it has heard all there is, and planned"
     player.take(session.news())
     assert session.accompanist.policy is offer.models[names[0]]
