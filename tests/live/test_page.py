@@ -356,10 +356,13 @@ def test_it_listens_first_in_three_four(page):
     wait_until(page, "gapt.position > 2")
     expect(page.locator("#chord")).to_have_text("listening")
     expect(page.locator("#beats i")).to_have_count(3)
-    wait_until(page, "gapt.position > 14")
+    wait_until(page, "gapt.position > 14")  # a bar later nobody has played yet
+    expect(page.locator("#chord")).to_have_text("listening")
+    page.keyboard.press("KeyA")
+    wait_until(page, "gapt.position > 26")
     frames = page.evaluate("gapt.ledger.frames")
-    assert not any(f["name"] for f in frames[:12])
-    assert frames[12]["onset"]
+    assert not any(f["name"] for f in frames[:24])
+    assert frames[24]["onset"]
 
 
 def test_a_longer_commitment_is_planned_and_kept(page):
