@@ -56,6 +56,17 @@ def test_pop909_counts_in_annotated_beats(tmp_path: Path):
     ]
 
 
+def test_pop909_counts_the_beats_from_downbeat_to_downbeat(tmp_path: Path):
+    """Of the same beats in three, the fourth is one: there the melody enters."""
+    (item,) = pop909.items(published.pop909(tmp_path))
+    number, files = item.payload
+    lines = [line.split() for line in files["beat_midi.txt"].decode().splitlines()]
+    in_three = "".join(f"{t} 0.0 {float(i % 3 == 0)}\n" for i, (t, *_) in enumerate(lines))
+    sheet = pop909.parse((number, {**files, "beat_midi.txt": in_three.encode()}))
+    assert sheet.beats_per_bar == 3
+    assert sheet.notes[0].onset == pytest.approx(0)
+
+
 def test_pop909_names_a_missing_file(tmp_path: Path):
     folder = published.pop909(tmp_path)
     (folder / "POP909/007/beat_midi.txt").unlink()

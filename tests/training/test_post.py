@@ -13,6 +13,7 @@ from test_pretrain import alone_and_together, assert_same_run, killed, measureme
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_policy
+from gapt.models.judges import ContrastiveJudge
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
@@ -422,6 +423,34 @@ def test_hacking_is_told_in_plain_words(pretrained):
     of_melodies = Watch(msgspec.structs.replace(recipe, part="melody"), corpus, training.judges)
     assert "chords" not in of_melodies.alarm([1.0, 1.0, 3.0, 3.0], poor)
     assert watch.alarm([3.0, 3.0, 1.0, 1.0], poor) is None
+
+
+def test_the_watch_goes_by_the_first_judge_that_compares_and_hears_pitch(pretrained):
+    recipe, corpus = pretrained.recipe, Corpus.load(pretrained.corpus)
+    trained = begun(pretrained).judges
+    config = trained["contrastive-0"].config
+    others = {
+        "discriminative-0": trained["discriminative-0"],
+        "contrastive-rhythm-0": ContrastiveJudge(msgspec.structs.replace(config, rhythm=True)),
+        "contrastive-0": trained["contrastive-0"],
+        "contrastive-1": ContrastiveJudge(config),
+    }
+    alone, among = (
+        Watch(recipe, corpus, judges).look(begun(pretrained).policy)
+        for judges in ({"contrastive-0": trained["contrastive-0"]}, others)
+    )
+    assert among == alone
+
+
+def test_the_alarm_goes_by_the_last_updates_and_needs_something_to_compare(pretrained):
+    recipe, corpus = pretrained.recipe, Corpus.load(pretrained.corpus)
+    training = begun(pretrained)
+    watch = Watch(recipe, corpus, training.judges)
+    silent = {**watch.look(training.policy), "watch/chord_entropy": math.nan}
+    assert "0% of the data's (effective number" in watch.alarm([1.0] * 10 + [3.0] * 10, silent)
+    assert watch.alarm([1.0] * 10 + [3.0] * 30 + [1.0] * 10, silent) is None, "it rose and fell"
+    deaf = Watch(msgspec.structs.replace(recipe, part="melody"), corpus, {})
+    assert deaf.alarm([1.0, 3.0], silent) is None
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint(
