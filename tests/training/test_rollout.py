@@ -70,7 +70,11 @@ def test_log_probabilities_are_those_of_the_parallel_pass(policy, part):
 def test_the_first_frames_may_be_given(policy):
     played = play(policy, given=8)
     assert torch.equal(played.chords[:, :8], songs()[1][:, :8])
-    assert not torch.equal(played.chords[:, 8], songs()[1][:, 8]), "and no more than those"
+    assert not torch.equal(played.chords[:, 8:], songs()[1][:, 8:])
+    melody, chords, real = songs()
+    chords[:, 8] = CHORDS.on(3)
+    played = rollout(policy, melody, chords, real, draw_noise(1, 4, 40), given=8)
+    assert not (played.chords[:, 8] == CHORDS.on(3)).all(), "and no more than those"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU to record frames on")
