@@ -248,7 +248,7 @@ class Accompanist:
 
     def replan(self) -> None:
         """Throw away what is planned but not committed."""
-        self._context.rewind(max(self.committed, self.frame))
+        self._context.rewind(self.committed)
 
     def switch(self, policy: OnnxPolicy) -> None:
         """Let another policy decide, as soon as it has heard the last beats (within its reach).
