@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,17 @@ def test_many_songs_are_read_by_several_processes(tmp_path: Path):
     assert [row["song_id"] for row in read] == [f"nottingham/t/{i}" for i in range(70)]
     last = [MELODY.symbol(row["melody"][12]) for row in read[:4]]
     assert last == [65, 67, 69, 71]
+
+
+def test_a_corpus_has_a_fingerprint_of_all_that_is_learnt_from(tmp_path: Path):
+    prepare({"tunes": TUNES}, tmp_path / "tunes")
+    songs = Corpus.load(tmp_path / "tunes").songs
+    whole = Corpus(songs).fingerprint()
+    assert Corpus.load(tmp_path / "tunes").fingerprint() == whole
+    louder = songs[0].frames.melody.copy()
+    louder[-1] = 0
+    assert songs[0].frames.melody[-1] != 0
+    frames = replace(songs[0].frames, melody=louder)
+    others = [replace(songs[0], split="ood"), replace(songs[0], frames=frames)]
+    found = {Corpus((other, *songs[1:])).fingerprint() for other in others}
+    assert len(found | {whole}) == 3

@@ -178,6 +178,34 @@ def test_a_run_is_never_overwritten_or_mixed_with_another(unbroken, tunes, tmp_p
         train("policy", RECIPE, corpus, tmp_path, resume=True)
 
 
+def test_two_runs_do_not_write_to_one_folder(unbroken, tunes, tmp_path):
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    longer = msgspec.structs.replace(RECIPE, steps=50)
+    (run / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(longer)))
+    before = (run / "metrics.csv").read_text()
+    with (
+        Run(run, longer, resume=True),
+        pytest.raises(UserError, match="another run is writing to"),
+    ):
+        train("policy", longer, Corpus.load(tunes), run, resume=True)
+    assert (run / "metrics.csv").read_text() == before
+    train("policy", longer, Corpus.load(tunes), run, resume=True)
+    assert load(run / "last.safetensors")[0].step == 50
+
+
+def test_a_run_does_not_go_on_with_another_corpus(unbroken, tunes, tmp_path):
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    whole = Corpus.load(tunes)
+    assert load(run / "best.safetensors")[0].corpus == whole.fingerprint()
+    longer = msgspec.structs.replace(RECIPE, steps=50)
+    (run / "config.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(longer)))
+    fewer = Corpus(whole.songs[1:])
+    with pytest.raises(
+        UserError, match=f"corpus .{whole.fingerprint()}, not {fewer.fingerprint()}"
+    ):
+        train("policy", longer, fewer, run, resume=True)
+
+
 def test_a_run_of_another_version_is_not_gone_on_with(unbroken, tunes, tmp_path):
     run = shutil.copytree(unbroken, tmp_path / "run")
     header, tensors = load(run / "last.safetensors")
@@ -191,9 +219,10 @@ def test_a_run_goes_on_in_the_precision_that_it_began_in(tmp_path):
     recipe = msgspec.structs.replace(RECIPE, precision=None)
     here = resolved(recipe).precision
     (there,) = {"bf16-mixed", "32-true"} - {here}
-    Run(tmp_path, msgspec.structs.replace(recipe, precision=there), resume=False)
-    assert resolved(recipe, tmp_path).precision == there
-    Run(tmp_path, resolved(recipe, tmp_path), resume=True)
+    with Run(tmp_path, msgspec.structs.replace(recipe, precision=there), resume=False):
+        assert resolved(recipe, tmp_path).precision == there
+    with Run(tmp_path, resolved(recipe, tmp_path), resume=True):
+        pass
 
 
 def test_what_was_cut_off_before_its_first_checkpoint_begins_anew(

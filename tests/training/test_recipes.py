@@ -55,7 +55,8 @@ def test_sections_change_key_by_key_and_numbers_may_have_exponents(tmp_path):
 @pytest.mark.parametrize("name", ["rl/realchords-small", "rl/gapt-paper"])
 def test_a_run_s_own_configuration_is_a_recipe(tmp_path, name):
     recipe = load_recipe(RECIPES / f"{name}.yaml", "rl")
-    run = Run(tmp_path, msgspec.structs.replace(recipe, seed=3), resume=False)
+    with Run(tmp_path, msgspec.structs.replace(recipe, seed=3), resume=False) as run:
+        pass
     again = load_recipe(run.folder / "config.yaml", "rl")
     assert again == msgspec.structs.replace(recipe, seed=3)
     with pytest.raises(UserError, match="must say which preset"):

@@ -5,6 +5,7 @@ Written by `gapt.corpora.prepare`, read by training and evaluation. Knows no pub
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,15 @@ class Corpus:
     """All songs of a prepared folder, in the order in which they were read."""
 
     songs: tuple[Song, ...]
+
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that are others for other songs, splits or frames."""
+        digest = hashlib.blake2b(digest_size=6)
+        for song in self.songs:
+            about = song.id, song.split, song.beats_per_bar, len(song.frames)
+            digest.update(repr(about).encode())
+            digest.update(song.frames.melody.tobytes() + song.frames.chords.tobytes())
+        return digest.hexdigest()
 
     @staticmethod
     def load(folder: Path | str) -> Corpus:

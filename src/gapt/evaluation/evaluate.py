@@ -133,7 +133,8 @@ def evaluate(
         chapters.append(Chapter(split, scenario, rows, plays, embeddings))
         render(out / "audio" / f"{split}-{scenario}", plays, audio)
     judge_file = find_judges(judges)[judge_name].read_bytes()
-    write(out, chapters, {judge_name: hashlib.sha256(judge_file).hexdigest()})
+    used = {judge_name: hashlib.sha256(judge_file).hexdigest()}
+    write(out, chapters, corpus=corpus.fingerprint(), judges=used)
 
 
 def _load_anchor(path: Path) -> Anchor:

@@ -50,11 +50,21 @@ class Chapter(NamedTuple):
     embeddings: Mapping[str, np.ndarray]
 
 
-def write(out: Path, chapters: Sequence[Chapter], judges: Mapping[str, str]) -> None:
-    """Write everything to the folder `out`; `judges`: checksums of the judges used, by name."""
+def write(
+    out: Path, chapters: Sequence[Chapter], *, corpus: str, judges: Mapping[str, str]
+) -> None:
+    """Write everything to the folder `out`.
+
+    Args:
+        out: is there.
+        chapters: one a split and scenario.
+        corpus: its fingerprint.
+        judges: checksums of the judges used, by name.
+    """
     rows = [row for chapter in chapters for row in chapter.rows]
     results = {
         "command": shlex.join(["gapt", *sys.argv[1:]]),
+        "corpus": corpus,
         "judges": judges,
         "rows": rows,
         "harmony_by_beat": _over_time("harmony", harmony_by_beat, chapters),

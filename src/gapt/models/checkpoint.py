@@ -36,12 +36,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         config: its sizes, of the kind that network takes.
         vocabulary: the chord vocabulary it was trained with.
         step: optimiser updates made.
+        corpus: what it learnt from (`Corpus.fingerprint`); "" if nobody has written that down.
     """
 
     model: str
     config: dict[str, Any]
     vocabulary: str = VOCABULARY_ID
     step: int = 0
+    corpus: str = ""
 
 
 def save(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:

@@ -418,16 +418,19 @@ def post_train(
     recipe = resolved(recipe, out)
     fabric = launch(recipe)
     training = PostTraining(recipe, corpus, fabric)
-    run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
     watch = Watch(recipe, corpus, training.judges)
-    header = Header(model="post-training", config=msgspec.to_builtins(training.policy.config))
-    policy_header = Header(model="policy", config=msgspec.to_builtins(training.policy.config))
-    start = run.restore(header, training.learners, training.optimizer)
-    # One an update; what a killed run has logged after its checkpoint is not for any process.
-    training.realism = run.series(REALISM)[:start]
-    alarmed = False
+    sizes, learnt_from = msgspec.to_builtins(training.policy.config), corpus.fingerprint()
+    header = Header(model="post-training", config=sizes, corpus=learnt_from)
+    policy_header = Header(model="policy", config=sizes, corpus=learnt_from)
+    alarmed, first = False, fabric.is_global_zero
 
-    with progress_bar(disable=not fabric.is_global_zero) as progress:
+    with (
+        Run(out, recipe, resume=resume, writes=first) as run,
+        progress_bar(disable=not first) as progress,
+    ):
+        start = run.restore(header, training.learners, training.optimizer)
+        # One an update; what a killed run has logged after its checkpoint is not for any process.
+        training.realism = run.series(REALISM)[:start]
         bar = progress.add_task(out.name, total=recipe.steps, completed=start, note="")
         for step in range(start, recipe.steps):
             if step == 0:
@@ -442,7 +445,7 @@ def post_train(
                 at = msgspec.structs.replace(header, step=done)
                 run.save(at, training.learners, training.optimizer)
                 progress.update(bar, note=watch.note(seen))
-                if fabric.is_global_zero:
+                if first:
                     alarm = watch.alarm(run.series("reward/coherence"), seen)
                     if alarm and not alarmed:
                         progress.console.print(f"update {done}: {alarm}")

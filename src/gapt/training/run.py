@@ -14,9 +14,11 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
+import filelock
 import msgspec
 import torch
 import yaml
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from gapt.errors import UserError
-from gapt.files import replacing
+from gapt.files import make_folder, replacing
 from gapt.models.checkpoint import OPTIMIZER, Header, load, save
 from gapt.training.recipes import Recipe
 
@@ -91,21 +93,38 @@ def read_log(path: Path) -> Iterator[tuple[int, str, float]]:
                 continue  # the heading, or a line that a kill has cut short
 
 
+def _alone_in(folder: Path) -> AbstractContextManager[object]:
+    """Hold a run's folder, until the context ends or the process does.
+
+    Raises:
+        UserError: another run holds it.
+    """
+    make_folder(folder)
+    try:
+        return filelock.FileLock(folder / ".lock").acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(
+            f"another run is writing to {folder}; wait until it ends, or give another --out"
+        ) from None
+
+
 class Run:
-    """The folder of one training run. Every process reads it; only one writes."""
+    """The folder of one training run. Every process reads it; only one writes, inside `with`."""
 
     def __init__(self, folder: Path, recipe: Recipe, *, resume: bool, writes: bool = True) -> None:
         """Begin a run, or go on with one; what was cut off before its first checkpoint begins anew.
 
         Raises:
             UserError: the folder holds a run and `resume` was not asked for, or one of another
-                configuration, or weights that no run has made.
+                configuration, or weights that no run has made; or another run writes there.
         """
         self.folder = folder
+        self._open = ExitStack()
         self._writes = writes
         self._writer: SummaryWriter | None = None
         if not writes:
             return
+        self._open.enter_context(_alone_in(folder))
         if self.last.exists() and not resume:
             raise UserError(f"{folder} already holds a run; add --resume to go on with it")
         check_folder(folder, recipe)
@@ -115,6 +134,12 @@ class Run:
             self.metrics.unlink(missing_ok=True)
         with replacing(folder / CONFIG) as temporary:
             temporary.write_text(yaml.safe_dump(msgspec.to_builtins(recipe), sort_keys=False))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     @property
     def best(self) -> Path:
@@ -139,8 +164,8 @@ class Run:
         """
         if not self._writes:
             return
-        self._writer = self._writer or SummaryWriter(
-            str(self.folder / "tensorboard"), purge_step=step
+        self._writer = self._writer or self._open.enter_context(
+            SummaryWriter(str(self.folder / "tensorboard"), purge_step=step)
         )
         is_new = not self.metrics.exists()
         try:
@@ -175,13 +200,18 @@ class Run:
             Its step; 0 without one.
 
         Raises:
-            UserError: the checkpoint is of another model, vocabulary or version.
+            UserError: the checkpoint is of another model, vocabulary, version or corpus.
         """
         if not self.last.exists():
             return 0
         found, tensors = load(self.last, header.model)
         if found.config != header.config:
             raise UserError(f"{self.last} is of {found.config}, but this run of {header.config}")
+        if found.corpus != header.corpus:
+            raise UserError(
+                f"{self.last} has learnt from another corpus ({found.corpus or 'unknown'}, not "
+                f"{header.corpus}). Go on with that one, or give another --out"
+            )
         try:
             model.load_state_dict({name: tensors[name] for name in model.state_dict()})
         except KeyError as error:

@@ -31,4 +31,4 @@ def train(stage: str, recipe: Any, corpus: Corpus, out: Path, *, resume: bool = 
     if stage == "rl":
         post_train(recipe, corpus, out, resume=resume)
     else:
-        fit(TASKS[stage](recipe, corpus), recipe, out, resume=resume)
+        fit(TASKS[stage](recipe, corpus), recipe, corpus, out, resume=resume)

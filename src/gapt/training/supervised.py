@@ -20,6 +20,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, distributed, nn
 
+from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
 from gapt.training.batches import Batch, Labelled, OwnPast
@@ -74,8 +75,10 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False) -> None:
-    """Train a task by its recipe into the folder `out`.
+def fit(
+    task: Task, recipe: SupervisedRecipe, corpus: Corpus, out: Path, *, resume: bool = False
+) -> None:
+    """Train a task by its recipe, on the corpus that it was built on, into the folder `out`.
 
     Raises:
         UserError: the folder cannot be used (see `Run`), or the loss is no longer a number.
@@ -83,17 +86,21 @@ def fit(task: Task, recipe: SupervisedRecipe, out: Path, *, resume: bool = False
     recipe = resolved(recipe, out)
     fabric = launch(recipe)
     check_batch(recipe, fabric.world_size)
-    run = Run(out, recipe, resume=resume, writes=fabric.is_global_zero)
     optimizer = torch.optim.AdamW(
         task.model.parameters(), betas=recipe.betas, weight_decay=recipe.weight_decay
     )
-    header = Header(model=task.name, config=msgspec.to_builtins(task.config))
+    sizes = msgspec.to_builtins(task.config)
+    header = Header(model=task.name, config=sizes, corpus=corpus.fingerprint())
     # Before the optimiser's state is restored, which goes where the parameters are by then.
     model, optimizer = fabric.setup(task.model, optimizer)
-    start = run.restore(header, task.model, optimizer)
-    best = min(run.series(f"valid/{task.chosen_by}"), default=math.inf)
+    first = fabric.is_global_zero
 
-    with progress_bar(disable=not fabric.is_global_zero) as progress:
+    with (
+        Run(out, recipe, resume=resume, writes=first) as run,
+        progress_bar(disable=not first) as progress,
+    ):
+        start = run.restore(header, task.model, optimizer)
+        best = min(run.series(f"valid/{task.chosen_by}"), default=math.inf)
         bar = progress.add_task(task.name, total=recipe.steps, completed=start, note="")
         for step in range(start, recipe.steps):
             logged = _update(fabric, task, model, optimizer, recipe, step)
