@@ -16,9 +16,9 @@ from gapt.music.midi import MelodyFile, write
 from gapt.weights import shipped_models
 
 TRAINING = {
-    "fsspec", "functorch", "lightning_fabric", "lightning_utilities", "matplotlib", "mpl_toolkits",
-    "music21", "onnx", "onnxscript", "pandas", "pretty_midi", "pyarrow", "pylab", "safetensors",
-    "scipy", "sklearn", "tensorboard", "torch", "torchgen", "vendi_score",
+    "filelock", "fsspec", "functorch", "lightning_fabric", "lightning_utilities", "matplotlib",
+    "mpl_toolkits", "music21", "onnx", "onnxscript", "pandas", "pretty_midi", "pyarrow", "pylab",
+    "safetensors", "scipy", "sklearn", "tensorboard", "torch", "torchgen", "vendi_score",
 }  # fmt: skip
 
 PLAY = """

@@ -434,7 +434,7 @@ def _plot(
     out: Annotated[Path, typer.Option("--out", help="The picture to write.")],
 ) -> None:
     """Draw how training runs went; runs named NAME-0, NAME-1 ... in one colour, beside others."""
-    from gapt.evaluation.curves import plot
+    from gapt.training.curves import plot
 
     plot(runs, out)
 

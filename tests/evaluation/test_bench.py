@@ -6,7 +6,7 @@ import pytest
 
 from gapt.evaluation import bench
 from gapt.evaluation.bench import bench_measures, bench_rollout, report
-from gapt.evaluation.measures import MEASURES, Measure
+from gapt.music.measures import MEASURES, Measure
 
 
 @pytest.fixture

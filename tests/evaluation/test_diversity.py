@@ -14,8 +14,8 @@ from gapt.evaluation.diversity import (
     vendi_in_any_key,
     vendi_statistics,
 )
-from gapt.evaluation.measures import Play, ratio
 from gapt.music.frames import CHORDS, transpose_chords
+from gapt.music.measures import Play, ratio
 
 
 def score(embeddings):

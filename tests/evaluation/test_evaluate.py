@@ -14,13 +14,13 @@ import torch
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate, simulate
-from gapt.evaluation.measures import Play
 from gapt.evaluation.report import COLUMNS
 from gapt.evaluation.scenarios import ANCHOR, GROUND_TRUTH, LATE, Scenario
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import Header, save
 from gapt.models.presets import POLICY_PRESETS
 from gapt.music.frames import CHORDS, SILENCE
+from gapt.music.measures import Play
 
 
 @pytest.fixture

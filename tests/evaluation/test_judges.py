@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from gapt.corpora.batches import stack
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judges import examine
 from gapt.models.checkpoint import load_anchor, load_judges
 from gapt.music.frames import CHORDS
-from gapt.training.batches import stack
 from gapt.weights import SHIPPED_JUDGES
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gapt.evaluation import plots
-from gapt.evaluation.measures import Play
 from gapt.evaluation.rolls import piano_rolls
 from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import Play
 
 
 def test_the_pareto_front_by_hand():

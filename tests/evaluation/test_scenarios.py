@@ -4,10 +4,10 @@ import pytest
 
 from gapt.corpora.store import Song
 from gapt.errors import UserError
-from gapt.evaluation.measures import MEASURES, harmony
 from gapt.evaluation.scenarios import SCENARIOS, a_beat_late
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY, SILENCE, Frames
+from gapt.music.measures import MEASURES, harmony
 
 C, F_SHARP = CHORD_NAMED["C"], CHORD_NAMED["F#"]
 

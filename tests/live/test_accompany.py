@@ -9,12 +9,12 @@ import mido
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import harmony, harmony_strict
 from gapt.live.accompanist import Accompanist
 from gapt.live.accompany import accompany, accompany_file
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, MELODY
 from gapt.music.leadsheet import Note
+from gapt.music.measures import harmony, harmony_strict
 from gapt.music.midi import MelodyFile, read_melody, write
 
 SCALE = (60, 64, 67, 65, 62, 59, 60, 67)

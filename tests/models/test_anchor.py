@@ -6,8 +6,8 @@ from test_policy import random_states
 
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.presets import POLICY_PRESETS
+from gapt.models.rollout import draw_noise, rollout
 from gapt.music.frames import CHORDS, other
-from gapt.training.rollout import draw_noise, rollout
 
 
 @pytest.fixture(scope="module", params=["chords", "melody"])

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from gapt.corpora.store import Corpus
-from gapt.evaluation.measures import in_chord
 from gapt.models.judges import JudgeConfig
 from gapt.models.presets import JUDGE_PRESETS
+from gapt.models.rollout import Rollout
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import in_chord
 from gapt.training import credit as module
 from gapt.training.credit import credit, report
-from gapt.training.rollout import Rollout
 
 
 class Ear(torch.nn.Module):

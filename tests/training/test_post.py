@@ -14,6 +14,7 @@ from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import load, load_policy
 from gapt.models.judges import ContrastiveJudge
+from gapt.models.rollout import rollout
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, SILENCE
 from gapt.training.bench import bench_train, report
@@ -21,7 +22,6 @@ from gapt.training.objectives import gae, normalise
 from gapt.training.post import PostTraining, post_train
 from gapt.training.recipes import ANCHOR_RECIPES
 from gapt.training.rewards import Adversarial, Reward
-from gapt.training.rollout import rollout
 from gapt.training.schedule import TwoPhase
 from gapt.training.stages import train
 from gapt.training.supervised import launch

@@ -14,12 +14,12 @@ import torch
 import yaml
 
 from gapt.cli import app
+from gapt.corpora.batches import spread
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.anchor import Anchor, AnchorConfig
 from gapt.models.checkpoint import load, load_anchor, save
 from gapt.music.frames import CHORDS, HOLD, MELODY, SILENCE
-from gapt.training.batches import spread
 from gapt.training.pretrain import (
     PolicyTask,
     anchor_nll,

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from gapt.errors import UserError
-from gapt.evaluation.measures import in_chord
 from gapt.models.judges import (
     ContrastiveJudge,
     DiscriminativeJudge,
@@ -16,12 +15,13 @@ from gapt.models.judges import (
     JudgeConfig,
 )
 from gapt.models.presets import JUDGE_PRESETS
+from gapt.models.rollout import Rollout
 from gapt.models.transformer import Transformer
 from gapt.music.chords import CHORD_NAMED, CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import in_chord
 from gapt.training.recipes import Ensemble
 from gapt.training.rewards import Adversarial, Coherence, Rules
-from gapt.training.rollout import Rollout
 
 C, G = 7, 400
 

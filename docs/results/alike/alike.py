@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 import torch
 
+from gapt.corpora.batches import held_out, stack
 from gapt.corpora.store import Corpus
-from gapt.evaluation.measures import MEASURES, Play
 from gapt.models.checkpoint import Header, load_policy, save
 from gapt.models.policy import Policy
+from gapt.models.rollout import draw_noise, rollout
 from gapt.music.chords import CHORD_TONES
-from gapt.training.batches import held_out, stack
-from gapt.training.rollout import draw_noise, rollout
+from gapt.music.measures import MEASURES, Play
 
 SONGS = 128
 GUARDS = ("changes_per_bar", "pitch_classes_per_chord")

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from gapt.corpora.store import Corpus
-from gapt.evaluation.measures import MEASURES, Play
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load_policy
-from gapt.training.rollout import draw_noise, rollout
+from gapt.models.rollout import draw_noise, rollout
+from gapt.music.measures import MEASURES, Play
 
 SONGS, TIMES, PART = 64, 4, 512  # frames
 TEMPERATURE = 0.99  # as `gapt evaluate` plays

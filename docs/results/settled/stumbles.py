@@ -13,10 +13,10 @@ import numpy as np
 
 from gapt.corpora.store import Corpus
 from gapt.evaluation.evaluate import simulate
-from gapt.evaluation.measures import MEASURES, Play
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load_policy
 from gapt.music.frames import CHORDS
+from gapt.music.measures import MEASURES, Play
 
 SHOWN = ("harmony", "changes_per_bar", "onsets_on_beat")
 

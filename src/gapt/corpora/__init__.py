@@ -1,4 +1,4 @@
-"""Corpora: one reader per published corpus, all returning lead sheets, and the cached corpus.
+"""Corpora: a reader for each published one, all returning lead sheets; the cached one; batches.
 
 Knows no model. Adding a corpus means adding one reader and naming it in `prepare.READERS`.
 """

@@ -35,9 +35,9 @@ from gapt.corpora.reading import (
     without_leading_bars,
 )
 from gapt.errors import UserError
-from gapt.evaluation.measures import harmony
 from gapt.music.frames import CHORDS, NUM_PITCHES, encode
 from gapt.music.leadsheet import ChordSpan, Note
+from gapt.music.measures import harmony
 
 READERS: dict[str, Reader] = {
     "hooktheory": hooktheory.READER,

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from gapt.evaluation.diversity import diversity_judge, embed, vendi_statistics
-from gapt.evaluation.measures import MEASURES, Play, onset_emd
 from gapt.models.checkpoint import load_policy
+from gapt.models.rollout import draw_noise, rollout
 from gapt.music.frames import CHORDS, MELODY, Voice
-from gapt.training.rollout import draw_noise, rollout
+from gapt.music.measures import MEASURES, Play, onset_emd
 
 FRAMES = 256
 

@@ -16,10 +16,10 @@ from scipy.linalg import eigh
 from vendi_score import vendi as vendi_score
 
 from gapt.errors import UserError
-from gapt.evaluation.measures import Measure, Play, ratio
 from gapt.models.checkpoint import find_judges, load_judge
 from gapt.models.judges import ContrastiveJudge
 from gapt.music.frames import CHORDS, MAX_TRANSPOSITION, Voice, transpose_chords
+from gapt.music.measures import Measure, Play, ratio
 
 _GROUP = 16  # songs that are heard at once; more would leave the processor's cache
 

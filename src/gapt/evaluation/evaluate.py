@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from rich.progress import track
 
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.diversity import diversity_judge, embed, vendi, vendi_in_any_key
 from gapt.evaluation.listening import render
-from gapt.evaluation.measures import MEASURES, Play, onset_emd, ratio, recoveries
 from gapt.evaluation.report import Chapter, Row, write
 from gapt.evaluation.scenarios import (
     ANCHOR,
@@ -36,9 +36,9 @@ from gapt.models.anchor import Anchor
 from gapt.models.checkpoint import find_judges, load_anchor, load_policy
 from gapt.models.judges import ContrastiveJudge
 from gapt.models.policy import Policy
+from gapt.models.rollout import draw_noise, duet, rollout
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT
-from gapt.training.pretrain import anchor_nll, policy_nll
-from gapt.training.rollout import draw_noise, duet, rollout
+from gapt.music.measures import MEASURES, Play, onset_emd, ratio, recoveries
 
 _RESAMPLES = 1000
 _GROUP = 128  # songs that play at once
@@ -211,14 +211,18 @@ def simulate(
 @torch.no_grad()
 def _nll_statistics(player: Player, given: int, truth: Play) -> np.ndarray:
     """Chord negative log-likelihood of the true chords, and measured frames, a song: [S, 2]."""
-    nll = anchor_nll if isinstance(player, Anchor) else policy_nll
     parts = []
     for first in range(0, len(truth.melody), _GROUP):
         rows = (array[first : first + _GROUP] for array in truth)
         melody, chords, real = map(torch.from_numpy, rows)
-        chord_nll = nll(player, melody, chords, real)["chord_nll"]
+        if isinstance(player, Anchor):
+            logits = player(melody, chords, real)
+        else:
+            logits = player(melody, chords).chords
+        actions = CHORDS.actions(chords)
+        nll = F.cross_entropy(logits.transpose(1, 2), actions, reduction="none")[:, given:]
         counted = real[:, given:]
-        parts.append(torch.stack([(chord_nll[:, given:] * counted).sum(1), counted.sum(1)], dim=1))
+        parts.append(torch.stack([(nll * counted).sum(1), counted.sum(1)], dim=1))
     return torch.cat(parts).numpy().astype(float)
 
 

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gapt.corpora.batches import Batch, spread, stack, transpose
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.corruption import move_onsets, replace_chords, thicken_chords
@@ -33,7 +34,6 @@ from gapt.models.judges import (
     pitch_classes,
 )
 from gapt.music.frames import MAX_TRANSPOSITION
-from gapt.training.batches import Batch, spread, stack, transpose
 
 LENGTHS = (128, 256)
 """Frames of the windows."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from pretty_midi import PrettyMIDI
 
-from gapt.evaluation.measures import Play
 from gapt.files import replacing
 from gapt.music.frames import Frames, decode
+from gapt.music.measures import Play
 from gapt.music.midi import MelodyFile, write
 
 _RATE = 44_100  # samples a second

@@ -12,7 +12,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gapt.evaluation import plots, rolls
-from gapt.evaluation.measures import (
+from gapt.evaluation.scenarios import SCENARIOS
+from gapt.files import replacing, write_json
+from gapt.music.frames import FRAMES_PER_BEAT
+from gapt.music.measures import (
     FRAMES_PER_BAR,
     Play,
     changes_by_bar,
@@ -20,9 +23,6 @@ from gapt.evaluation.measures import (
     harmony_by_beat,
     ratio,
 )
-from gapt.evaluation.scenarios import SCENARIOS
-from gapt.files import replacing, write_json
-from gapt.music.frames import FRAMES_PER_BEAT
 
 COLUMNS = (
     "harmony", "harmony_strict", "harmony_above_chance", "vendi", "vendi_in_any_key",

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from gapt.evaluation.measures import FRAMES_PER_BAR, Play
 from gapt.evaluation.plots import Style, clean
 from gapt.music.chords import CHORD_TONES, lead_sheet_name
 from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import FRAMES_PER_BAR, Play
 
 _FRAMES = 128  # eight bars of 4/4: more would not leave room for the chords' names
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapt.corpora.batches import spread, stack
 from gapt.corpora.store import Song
 from gapt.errors import UserError
-from gapt.evaluation.measures import Play
 from gapt.music.frames import (
     CHORDS,
     FRAMES_PER_BEAT,
@@ -22,7 +22,7 @@ from gapt.music.frames import (
     transpose_chords,
     transpose_melody,
 )
-from gapt.training.batches import spread, stack
+from gapt.music.measures import Play
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gapt.errors import UserError
-from gapt.evaluation.measures import harmony, harmony_strict
 from gapt.files import write_json
 from gapt.live.accompanist import Accompanist, first_chord
 from gapt.music.chords import lead_sheet_name
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, encode
 from gapt.music.leadsheet import LeadSheet
+from gapt.music.measures import harmony, harmony_strict
 from gapt.music.midi import MelodyFile, read_melody, write
 from gapt.weights import DEFAULT_MODEL
 

@@ -14,18 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gapt.corpora.batches import held_out, stack
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
-from gapt.evaluation.measures import in_chord
 from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import load_judges, load_policy
+from gapt.models.rollout import Rollout, draw_noise, rollout
 from gapt.music.chords import CHORD_TONES
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.batches import held_out, stack
+from gapt.music.measures import in_chord
 from gapt.training.objectives import gae
 from gapt.training.recipes import PostTrainingRecipe
 from gapt.training.rewards import Coherence
-from gapt.training.rollout import Rollout, draw_noise, rollout
 from gapt.weights import SHIPPED_JUDGES
 
 

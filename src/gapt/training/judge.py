@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gapt.corpora.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
@@ -25,7 +26,6 @@ from gapt.models.judges import (
     pitch_classes,
 )
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
 from gapt.training.recipes import JudgeRecipe
 from gapt.training.supervised import Task, of_all_processes
 

@@ -26,14 +26,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gapt.corpora.batches import Batch, Mixture, patches, with_jumps
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.anchor import PARTS
 from gapt.models.checkpoint import Header, load_anchor, load_judges, load_policy
 from gapt.models.critic import Critic, ForesightedCritic
 from gapt.models.judges import Discriminator
+from gapt.models.rollout import Rollout, draw_noise, rollout
 from gapt.models.transformer import compile_blocks
-from gapt.training.batches import Batch, Mixture, patches, with_jumps
 from gapt.training.clock import Stopwatch
 from gapt.training.objectives import (
     clipped,
@@ -46,7 +47,6 @@ from gapt.training.objectives import (
 )
 from gapt.training.recipes import AdversaryRecipe, PostTrainingRecipe
 from gapt.training.rewards import Adversarial, Coherence, Reward, Rules
-from gapt.training.rollout import Rollout, draw_noise, rollout
 from gapt.training.run import Run, step_seed
 from gapt.training.supervised import launch, learning_rate, progress_bar, resolved
 from gapt.training.watch import Watch

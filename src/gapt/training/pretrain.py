@@ -17,15 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gapt.corpora.batches import Batch, Mixture, OwnPast, held_out, stack, with_wrong_past
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.models.anchor import PARTS, Anchor, AnchorConfig
 from gapt.models.checkpoint import load_anchor, load_policy
 from gapt.models.policy import Policy, shift
+from gapt.models.rollout import draw_noise, rollout
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
-from gapt.training.batches import Batch, Mixture, OwnPast, held_out, stack, with_wrong_past
 from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
-from gapt.training.rollout import draw_noise, rollout
 from gapt.training.supervised import Task
 
 

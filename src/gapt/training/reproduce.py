@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gapt.corpora.batches import Mixture, held_out
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.evaluate import evaluate
 from gapt.evaluation.scenarios import SCENARIOS
 from gapt.models.checkpoint import load
-from gapt.training.batches import Mixture, held_out
 from gapt.training.judge import validation_pairs
 from gapt.training.post import check_sizes
 from gapt.training.recipes import RECIPES, JudgeRecipe, PostTrainingRecipe, load_recipe

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from gapt.errors import UserError
 from gapt.models.judges import DiscriminativeJudge, Discriminator, GenerativeJudge, Judge
+from gapt.models.rollout import Rollout
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, MELODY, Voice, other
 from gapt.training.recipes import Ensemble
-from gapt.training.rollout import Rollout
 
 PUBLISHED_JUDGES = 8
 """How many the published coherence reward is the sum of."""

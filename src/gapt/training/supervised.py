@@ -20,10 +20,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, distributed, nn
 
+from gapt.corpora.batches import Batch, Labelled, OwnPast
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
-from gapt.training.batches import Batch, Labelled, OwnPast
 from gapt.training.recipes import Recipe, SupervisedRecipe
 from gapt.training.run import Run, started_with, step_seed
 

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from gapt.corpora.batches import held_out, stack
 from gapt.corpora.store import Corpus
 from gapt.evaluation.diversity import vendi
-from gapt.evaluation.measures import MEASURES, Measure, Play, chord_counts
 from gapt.models.anchor import PARTS
 from gapt.models.judges import ContrastiveJudge, Judge
 from gapt.models.policy import Policy
+from gapt.models.rollout import draw_noise, rollout
 from gapt.music.frames import CHORDS
-from gapt.training.batches import held_out, stack
+from gapt.music.measures import MEASURES, Measure, Play, chord_counts
 from gapt.training.recipes import PostTrainingRecipe
-from gapt.training.rollout import draw_noise, rollout
 
 _MEASURES = (
     "harmony",

@@ -5,9 +5,9 @@ import torch
 
 from gapt.models.policy import Policy
 from gapt.models.presets import POLICY_PRESETS
+from gapt.models.rollout import draw_noise, duet, rollout, sample
 from gapt.models.voices import MASKED
 from gapt.music.frames import CHORDS, MELODY
-from gapt.training.rollout import draw_noise, duet, rollout, sample
 
 
 def test_an_action_is_where_the_distribution_function_passes_the_noise():

@@ -5,9 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import harmony, harmony_above_chance, harmony_strict
 from gapt.music.chords import CHORD_NAMED
 from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import harmony, harmony_above_chance, harmony_strict
 
 C_MAJOR, A_MINOR = CHORD_NAMED["C"], CHORD_NAMED["Am"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gapt.errors import UserError
-from gapt.evaluation.curves import plot, read
+from gapt.training.curves import plot, read
 
 LOG = """step,name,value
 0,watch/harmony,0.25

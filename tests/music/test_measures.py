@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from gapt.evaluation.measures import (
+from gapt.music.chords import CHORD_NAMED
+from gapt.music.frames import CHORDS, MELODY
+from gapt.music.measures import (
     MEASURES,
     Play,
     changes_by_bar,
@@ -11,8 +13,6 @@ from gapt.evaluation.measures import (
     onset_emd,
     recoveries,
 )
-from gapt.music.chords import CHORD_NAMED
-from gapt.music.frames import CHORDS, MELODY
 
 C, G7 = CHORD_NAMED["C"], CHORD_NAMED["G7"]
 

@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gapt.corpora.store import Corpus, Song
-from gapt.errors import UserError
-from gapt.music.chords import CHORD_TONES
-from gapt.music.frames import CHORDS, MELODY, Frames
-from gapt.training.batches import (
+from gapt.corpora.batches import (
     Mixture,
     held_out,
     patches,
@@ -20,6 +16,10 @@ from gapt.training.batches import (
     with_jumps,
     with_wrong_past,
 )
+from gapt.corpora.store import Corpus, Song
+from gapt.errors import UserError
+from gapt.music.chords import CHORD_TONES
+from gapt.music.frames import CHORDS, MELODY, Frames
 
 
 def song(bars, first_pitch=60, beats_per_bar=4.0):
