@@ -41,31 +41,6 @@ class Batch(NamedTuple):
     real: np.ndarray
 
 
-class Labelled(NamedTuple):
-    """A `Batch` whose chords are not all the songs' own: `own` bool [B, T] says which are."""
-
-    melody: np.ndarray
-    chords: np.ndarray
-    real: np.ndarray
-    own: np.ndarray
-
-
-class OwnPast(NamedTuple):
-    """A `Batch` in which the model plays some rows itself.
-
-    Attributes:
-        melody, chords, real: as of a `Batch`.
-        own: bool [B], those rows.
-        noise: float64 [B, T], the chance that it plays by.
-    """
-
-    melody: np.ndarray
-    chords: np.ndarray
-    real: np.ndarray
-    own: np.ndarray
-    noise: np.ndarray
-
-
 def stack(songs: Sequence[Song], starts: Sequence[int], frames: int) -> Batch:
     """Windows of `frames` frames from frame `starts[i]` of `songs[i]`, as they are."""
     shape = (len(songs), frames)

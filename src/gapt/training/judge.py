@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gapt.corpora.batches import Batch, Labelled, Mixture, held_out, patches, spread, stack
+from gapt.corpora.batches import Batch, Mixture, held_out, patches, spread, stack
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.evaluation.judging import classification, retrieval
@@ -27,7 +27,7 @@ from gapt.models.judges import (
 )
 from gapt.music.frames import CHORDS, MELODY
 from gapt.training.recipes import JudgeRecipe
-from gapt.training.supervised import Task, of_all_processes
+from gapt.training.supervised import Labelled, Task, of_all_processes
 
 MIXTURES = 4
 """Of true and other chords, that a discriminative judge is validated on."""

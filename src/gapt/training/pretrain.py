@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gapt.corpora.batches import Batch, Mixture, OwnPast, held_out, stack, with_wrong_past
+from gapt.corpora.batches import Batch, Mixture, held_out, stack, with_wrong_past
 from gapt.corpora.store import Corpus, Song
 from gapt.errors import UserError
 from gapt.models.anchor import PARTS, Anchor, AnchorConfig
@@ -26,7 +26,7 @@ from gapt.models.policy import Policy, shift
 from gapt.models.rollout import draw_noise, rollout
 from gapt.music.frames import CHORDS, FRAMES_PER_BEAT, HOLD, MELODY, SILENCE, Voice
 from gapt.training.recipes import AnchorRecipe, LikelihoodRecipe
-from gapt.training.supervised import Task
+from gapt.training.supervised import OwnPast, Task
 
 
 def nll(logits: Tensor, actions: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import lightning_fabric
 import msgspec
@@ -20,7 +20,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, distributed, nn
 
-from gapt.corpora.batches import Batch, Labelled, OwnPast
+from gapt.corpora.batches import Batch
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.models.checkpoint import Header
@@ -30,6 +30,31 @@ from gapt.training.run import Run, started_with, step_seed
 LOG_EVERY = 10
 
 R = TypeVar("R", bound=Recipe)
+
+
+class Labelled(NamedTuple):
+    """A `Batch` whose chords are not all the songs' own: `own` bool [B, T] says which are."""
+
+    melody: np.ndarray
+    chords: np.ndarray
+    real: np.ndarray
+    own: np.ndarray
+
+
+class OwnPast(NamedTuple):
+    """A `Batch` in which the model plays some rows itself.
+
+    Attributes:
+        melody, chords, real: as of a `Batch`.
+        own: bool [B], those rows.
+        noise: float64 [B, T], the chance that it plays by.
+    """
+
+    melody: np.ndarray
+    chords: np.ndarray
+    real: np.ndarray
+    own: np.ndarray
+    noise: np.ndarray
 
 
 class Task(ABC):
