@@ -423,6 +423,10 @@ def test_hacking_is_told_in_plain_words(pretrained):
     of_melodies = Watch(msgspec.structs.replace(recipe, part="melody"), corpus, training.judges)
     assert "chords" not in of_melodies.alarm([1.0, 1.0, 3.0, 3.0], poor)
     assert watch.alarm([3.0, 3.0, 1.0, 1.0], poor) is None
+    # Updates that differ by 0.3: a rise of 0.1 over ten may be chance, one of 0.4 is not.
+    first = [1.0, 1.3] * 5
+    assert watch.alarm(first + [x + 0.1 for x in first], poor) is None
+    assert watch.alarm(first + [x + 0.4 for x in first], poor)
 
 
 def test_the_watch_goes_by_the_first_judge_that_compares_and_hears_pitch(pretrained):

@@ -83,16 +83,19 @@ class Watch:
     def alarm(self, coherence: Sequence[float], seen: Mapping[str, float]) -> str | None:
         """In plain words, that coherence has risen at the cost of diversity; None if it has not.
 
+        Risen by more than twice the standard error: an update's mean varies from batch to batch.
+
         Args:
             coherence: the mean coherence reward of every update so far.
             seen: what `look` returned.
         """
         few = max(1, min(10, len(coherence) // 2))
-        rise = float(np.mean(coherence[-few:]) - np.mean(coherence[:few]))
+        first, last = np.array(coherence[:few]), np.array(coherence[-few:])
+        rise, error = float(last.mean() - first.mean()), np.sqrt((first.var() + last.var()) / few)
         now = {name: seen[f"watch/{name}"] for name in self._data}
         left, data = self._variety(now), self._variety(self._data)
         what = min(left, key=lambda name: left[name] / data[name], default=None)
-        if rise <= 0 or what is None or left[what] >= self._share * data[what]:
+        if rise <= 2 * error or what is None or left[what] >= self._share * data[what]:
             return None
         words = (
             f"reward hacking: coherence has risen by {rise:.2f} while diversity has fallen to "
