@@ -15,6 +15,7 @@ MAY_USE = {
     "evaluation": {"music", "models", "corpora"},
     "training": {"music", "models", "corpora", "evaluation", "weights"},
     "live": {"music", "weights"},
+    "cli": {"corpora", "models", "evaluation", "training", "live", "weights"},
 }
 EVERYONE = {"errors", "files"}
 ROOT = Path(gapt.__file__).parent
