@@ -93,6 +93,8 @@ def test_a_recipe_changes_what_it_names_and_no_more(tmp_path):
         ("- 1\n", "must say which preset"),
         ("preset: [tiny\n", "is not YAML"),
         ("preset: tiny\nstart: !!python/object/apply:os.getcwd []\n", "is not YAML"),
+        ("preset: tiny\nsteps: 5\nsteps: 6\n", "is not YAML: .steps. is there twice .*line 3"),
+        ("preset: tiny\ntransformer: {dim: 32, dim: 64}\n", "is not YAML: .dim. is there twice"),
     ],
 )
 def test_typos_are_named(tmp_path, text, message):

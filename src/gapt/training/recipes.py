@@ -378,6 +378,19 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 """The folder of our own recipes."""
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML forbids a key that is there twice; PyYAML takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if (said := str(key.value)) in seen:
+                problem = f"'{said}' is there twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(said)
+        return super().construct_mapping(node, deep)
+
+
 def load_recipe(path: Path, stage: str) -> Any:
     """Read a recipe, of the type of the presets of its `stage`.
 
@@ -390,7 +403,7 @@ def load_recipe(path: Path, stage: str) -> Any:
     """
     presets = PRESETS[stage]
     try:
-        written = yaml.safe_load(path.read_text())
+        written = yaml.load(path.read_text(), _EachKeyOnce)
     except OSError as error:
         raise UserError(f"cannot read recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
