@@ -39,6 +39,7 @@ def test_keys_play_shift_octaves_and_are_let_go_on_blur(page):
     page.keyboard.down("KeyA")
     page.keyboard.down("KeyA")  # what holding a key repeats
     page.keyboard.down("KeyD")
+    page.keyboard.press("Slash")  # beside the last of them, and a search bar in Firefox
     assert pressed(page) == [60, 64]
     assert page.evaluate("typed") == 0, "nor does what is held type or scroll"
     page.keyboard.press("KeyX")
@@ -567,6 +568,21 @@ def test_what_is_played_is_saved_meanwhile_and_the_list_of_takes_left_alone(page
         expect(takes).to_have_count(left)
         focused = takes.last.get_by_role("button", name="Delete") if left else "#takes-box summary"
         expect(page.locator(focused) if left == 0 else focused).to_be_focused()
+
+
+def test_a_take_is_kept_if_the_browser_writes_no_more_when_the_page_closes(page):
+    """As WebKit does: what is put into a database then is lost."""
+    start(page)
+    page.keyboard.down("A")
+    wait_until(page, "gapt.position > 2")
+    page.keyboard.up("A")
+    page.evaluate("() => { IDBObjectStore.prototype.put = () => { throw Error('closing'); }; }")
+    began = page.evaluate("gapt.recording.began")
+    page.reload()
+    expect(page.locator("#takes-count")).to_have_text("1")
+    kept = "import('/shelf.js').then(({ Shelf }) => new Shelf().summaries())"
+    assert [take["began"] for take in page.evaluate(kept)] == [began]
+    assert "gapt.unsaved" not in page.evaluate("Object.keys(localStorage)")
 
 
 def test_a_replay_is_stopped_where_it_was_begun_and_with_the_take_it_plays(page):

@@ -50,7 +50,8 @@ export class ComputerKeyboard {
     if (document.activeElement instanceof HTMLSelectElement) return; // letters choose an option
     if (document.querySelector("dialog[open]")) return;
     const key = KEY_CODES.indexOf(event.code as (typeof KEY_CODES)[number]);
-    if (key >= 0) event.preventDefault(); // ' opens a search bar in Firefox
+    // In Firefox ' opens a search bar, and so does / beside it.
+    if (key >= 0 || event.code === "Slash") event.preventDefault();
     if (event.repeat) return;
     if (event.code === "KeyZ") this.shift(-1);
     if (event.code === "KeyX") this.shift(1);

@@ -169,11 +169,12 @@ const takes = new TakesList({
 });
 
 // What is played is never lost: not with a closed window either.
-function saveSoFar(): void {
+setInterval(() => {
   if (player.take) void takes.save(player.take.recording());
-}
-setInterval(saveSoFar, SAVE_MS);
-addEventListener("pagehide", saveSoFar);
+}, SAVE_MS);
+addEventListener("pagehide", () => {
+  if (player.take) takes.saveInHaste(player.take.recording());
+});
 
 // --- controls ------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 import { element } from "./dom.js";
 import { MidiInput, type NoteListener } from "./input.js";
 
-const DENIED = "Not allowed. Allow MIDI for this page in the browser's address bar, then reload.";
+const LOOKING = "Looking for keyboards…"; // Firefox, without one, for some ten seconds
+const DENIED =
+  "Not allowed. Allow MIDI for this page in the browser's address bar, plug a keyboard in, then reload.";
 const NONE = "No keyboard found. Plug one in.";
 
 export class MidiBox {
@@ -21,6 +23,7 @@ export class MidiBox {
   }
 
   private async connect(): Promise<void> {
+    this.says.textContent = LOOKING;
     try {
       await this.input.connect();
       if (document.activeElement === this.button) this.says.focus(); // else it would be lost

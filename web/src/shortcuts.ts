@@ -39,7 +39,10 @@ export function giveKeysBackAfterPointing(): void {
   };
   addEventListener("click", (event) => {
     // A list stays open until something is chosen.
-    if (event.detail > 0 && !(document.activeElement instanceof HTMLSelectElement)) giveBack();
+    if (event.detail === 0 || document.activeElement instanceof HTMLSelectElement) return;
+    giveBack();
+    // WebKit gives a label's control the focus only after this.
+    if (event.target instanceof Element && event.target.closest("label")) setTimeout(giveBack);
   });
   for (const select of document.querySelectorAll("select")) select.addEventListener("change", giveBack);
   for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("close", giveBack);

@@ -17,7 +17,7 @@ export class Timing {
     const parts = [`late ${late}`];
     if (alone) parts.push(`offline ${alone}`);
     if (margin !== null) parts.push(ms < 0 ? `${-ms} ms behind` : `${ms} ms to spare`);
-    if (link !== null) parts.push(`round trip ${link.toFixed(1)} ms`);
+    if (link !== null) parts.push(`round trip ${link < 0.05 ? "under 1" : link.toFixed(1)} ms`);
     this.line.textContent = parts.join(" · ");
     this.line.classList.toggle("late", late > 0);
   }

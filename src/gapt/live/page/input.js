@@ -43,8 +43,9 @@ export class ComputerKeyboard {
         if (document.querySelector("dialog[open]"))
             return;
         const key = KEY_CODES.indexOf(event.code);
-        if (key >= 0)
-            event.preventDefault(); // ' opens a search bar in Firefox
+        // In Firefox ' opens a search bar, and so does / beside it.
+        if (key >= 0 || event.code === "Slash")
+            event.preventDefault();
         if (event.repeat)
             return;
         if (event.code === "KeyZ")

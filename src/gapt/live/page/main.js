@@ -166,12 +166,14 @@ const takes = new TakesList({
     onFailed: (text) => status.say("news", text),
 });
 // What is played is never lost: not with a closed window either.
-function saveSoFar() {
+setInterval(() => {
     if (player.take)
         void takes.save(player.take.recording());
-}
-setInterval(saveSoFar, SAVE_MS);
-addEventListener("pagehide", saveSoFar);
+}, SAVE_MS);
+addEventListener("pagehide", () => {
+    if (player.take)
+        takes.saveInHaste(player.take.recording());
+});
 // --- controls ------------------------------------------------------------------------------------
 const offset = new OffsetPanel(controls, ticker, () => player.sound.made?.audio, () => {
     stop();

@@ -1,7 +1,8 @@
 /** The box in which MIDI keyboards are connected and chosen. Owns its elements. */
 import { element } from "./dom.js";
 import { MidiInput } from "./input.js";
-const DENIED = "Not allowed. Allow MIDI for this page in the browser's address bar, then reload.";
+const LOOKING = "Looking for keyboards…"; // Firefox, without one, for some ten seconds
+const DENIED = "Not allowed. Allow MIDI for this page in the browser's address bar, plug a keyboard in, then reload.";
 const NONE = "No keyboard found. Plug one in.";
 export class MidiBox {
     button = element("midi");
@@ -16,6 +17,7 @@ export class MidiBox {
         void MidiInput.allowed().then((allowed) => (allowed ? this.connect() : undefined));
     }
     async connect() {
+        this.says.textContent = LOOKING;
         try {
             await this.input.connect();
             if (document.activeElement === this.button)

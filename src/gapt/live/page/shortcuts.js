@@ -39,8 +39,12 @@ export function giveKeysBackAfterPointing() {
     };
     addEventListener("click", (event) => {
         // A list stays open until something is chosen.
-        if (event.detail > 0 && !(document.activeElement instanceof HTMLSelectElement))
-            giveBack();
+        if (event.detail === 0 || document.activeElement instanceof HTMLSelectElement)
+            return;
+        giveBack();
+        // WebKit gives a label's control the focus only after this.
+        if (event.target instanceof Element && event.target.closest("label"))
+            setTimeout(giveBack);
     });
     for (const select of document.querySelectorAll("select"))
         select.addEventListener("change", giveBack);

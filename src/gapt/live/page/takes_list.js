@@ -1,5 +1,6 @@
 /** The list of past takes: replay, export, remove. Owns its elements. */
 import { element } from "./dom.js";
+import { forget, remember, remembered } from "./memory.js";
 import { midiFile } from "./midi_file.js";
 import { displayName } from "./names.js";
 import { wholeNotes } from "./performance.js";
@@ -7,6 +8,8 @@ import { Shelf } from "./shelf.js";
 /** What Delete says until it is pressed again. */
 const SURE = "Sure?";
 const SURE_MS = 5000;
+/** Where the take waits that was played as the page closed. */
+const UNSAVED = "unsaved";
 /** Whoever presses again sooner has not read it. */
 const READ_MS = 500;
 export class TakesList {
@@ -20,19 +23,35 @@ export class TakesList {
         this.tryToShow();
     }
     tryToShow() {
-        void this.show().catch(() => undefined); // the first take that cannot be kept tells it
+        const shown = this.claim().then(() => this.show());
+        void shown.catch(() => undefined); // the first take that cannot be kept tells it
+    }
+    /** List the take that the last visit could not. */
+    async claim() {
+        const take = remembered(UNSAVED);
+        if (take === null)
+            return;
+        await this.shelf.keep(JSON.parse(take));
+        forget(UNSAVED);
     }
     /** Keep a take, or more of it, so that it is not lost with a closed window. */
     async save(take) {
-        if (!wholeNotes(take).some(({ to }) => to > 0))
-            return; // nothing but the count-in
+        if (isEmpty(take))
+            return;
         try {
             await this.shelf.keep(take);
+            forget(UNSAVED);
             this.handlers.onKept(true);
         }
         catch {
             this.handlers.onKept(false);
         }
+    }
+    /** Keep a take as the page closes, when WebKit drops what is written to a database. */
+    saveInHaste(take) {
+        if (!isEmpty(take))
+            remember(UNSAVED, JSON.stringify(take));
+        void this.save(take);
     }
     /** Keep a take that is over, and list it. */
     async finish(take) {
@@ -133,6 +152,10 @@ export class TakesList {
         const next = beside?.querySelector("button:last-child");
         (next ?? element("takes-box").querySelector("summary"))?.focus();
     }
+}
+/** Nothing was played but in the count-in. */
+function isEmpty(take) {
+    return !wholeNotes(take).some(({ to }) => to > 0);
 }
 function button(text, name, act) {
     const made = document.createElement("button");
