@@ -185,7 +185,13 @@ def openewld(root: Path, musicxml: str = MUSICXML) -> Path:
 def zipped(folder: Path) -> Path:
     """The folder as GitHub serves it: one zip with the folder at its top."""
     path = folder.with_suffix(".zip")
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(folder.parent))
     return path
+
+
+def damaged(archive: bytes, name: bytes) -> bytes:
+    """A zip archive in which what is compressed under this name is no more what it was."""
+    before, _, after = archive.partition(name)
+    return before + name + b"\xff" + after[1:]

@@ -15,7 +15,7 @@ import pytest
 from gapt.corpora import prepare as preparing
 from gapt.corpora import tunebooks
 from gapt.corpora.prepare import TUNES, prepare
-from gapt.corpora.reading import Item
+from gapt.corpora.reading import Item, read_json
 from gapt.corpora.store import Corpus
 from gapt.errors import UserError
 from gapt.music.chords import VOCABULARY_ID
@@ -87,12 +87,21 @@ def published_sheet(folders: dict[str, Path]):
 
 def test_archives_and_folders_give_the_same_rows(folders: dict[str, Path], tmp_path: Path):
     zips = {n: published.zipped(p) for n, p in folders.items() if n != "hooktheory"}
-    packed = tmp_path / "packed" / "Hooktheory.json.gz"
-    packed.parent.mkdir()
+    packed = tmp_path / "packed" / "main" / "Hooktheory.json.gz"
+    packed.parent.mkdir(parents=True)
     packed.write_bytes(gzip.compress(folders["hooktheory"].read_bytes()))
     prepare(folders, tmp_path / "a")
-    prepare({"hooktheory": packed.parent, **zips}, tmp_path / "b")
+    prepare({"hooktheory": tmp_path / "packed", **zips}, tmp_path / "b")
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
+
+
+def test_a_browser_may_have_unpacked_the_json_and_left_its_name(tmp_path: Path):
+    plain = published.hooktheory(tmp_path / "Hooktheory.json")
+    unpacked = tmp_path / "Hooktheory.json.gz"
+    unpacked.write_bytes(plain.read_bytes())
+    packed = tmp_path / "packed.json"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert len({read_json(path, "Hooktheory") for path in (plain, unpacked, packed)}) == 1
 
 
 def test_splits_depend_on_ids_alone():
@@ -101,6 +110,9 @@ def test_splits_depend_on_ids_alone():
     splits = preparing._splits("pop909", items)
     assert preparing._splits("pop909", items[::-1]) == splits
     assert preparing._splits("pop909", items[:50]) == {i: splits[i] for i in ids[:50]}
+    # As the shipped models were trained: who trains on must not learn what they are judged by.
+    assert [i[-3:] for i in ids[:50] if splits[i] == "valid"] == ["002", "032", "035", "047"]
+    assert [i[-3:] for i in ids[:50] if splits[i] == "test"] == ["027"]
     counts = {s: list(splits.values()).count(s) for s in ("train", "valid", "test")}
     # Binomial: five standard deviations of 909 draws at 0.8 are 60, at 0.1 are 45.
     assert abs(counts["train"] - 727) < 60
@@ -207,7 +219,7 @@ BROKEN = {
         "nottingham",
         damaged(
             tmp / "bad.zip",
-            published.zipped(f["nottingham"]).read_bytes().replace(b"Nottingham M", b"?" * 12),
+            published.damaged(published.zipped(f["nottingham"]).read_bytes(), b"jigs.abc"),
         ),
         "not a readable zip archive",
     ),
@@ -221,6 +233,9 @@ BROKEN = {
         damaged(tmp / "other.json", b'{"a": [1, 2]}'),
         "not the Hooktheory corpus",
     ),
+    "no folder": lambda f, tmp: ("openewld", TUNES / "a.zip", "cannot be read"),
+    "no folder of json": lambda f, tmp: ("hooktheory", TUNES / "a.json", "cannot be read"),
+    "no tunebook": lambda f, tmp: ("tunes", tmp / "none.abc", "does not exist"),
     "no json": lambda f, tmp: ("hooktheory", TUNES, "not the Hooktheory corpus"),
 }
 
