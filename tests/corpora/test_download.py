@@ -22,6 +22,7 @@ class Publisher(http.server.BaseHTTPRequestHandler):
     """Serves DATA at /whole (knows ranges) and /plain (ignores them); `cuts` counts down."""
 
     cuts = 0
+    says_length = True
     etag = '"v1"'
     data = DATA
     ranges: ClassVar[list[str | None]] = []
@@ -39,7 +40,8 @@ class Publisher(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(Publisher.data) - start))
+        if Publisher.says_length:
+            self.send_header("Content-Length", str(len(Publisher.data) - start))
         self.send_header("ETag", Publisher.etag)
         self.end_headers()
         body = Publisher.data[start:]
@@ -55,6 +57,7 @@ class Publisher(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     Publisher.cuts, Publisher.etag, Publisher.data, Publisher.ranges = 0, '"v1"', DATA, []
+    Publisher.says_length = True
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Publisher) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}"
@@ -100,6 +103,29 @@ def test_starts_over_where_it_cannot_go_on(server: str, tmp_path: Path, page: st
     assert path.read_bytes() == DATA[::-1]
 
 
+@pytest.mark.parametrize("mark", [None, 'W/"v1"'], ids=["none", "weak"])
+def test_starts_over_where_nothing_says_that_the_file_is_the_same(
+    server: str, tmp_path: Path, mark: str | None
+):
+    """A weak ETag is one that files which are not the same to the byte may share."""
+    Publisher.cuts, Publisher.etag = 1, mark or Publisher.etag
+    with pytest.raises(UserError, match="cut after"):
+        download(tmp_path, published=at(f"{server}/whole"))
+    if mark is None:
+        (tmp_path / "songs.zip.part.etag").unlink()
+    Publisher.data = DATA[::-1]
+    (path,) = download(tmp_path, published=at(f"{server}/whole"))
+    assert path.read_bytes() == DATA[::-1]
+    assert Publisher.ranges == [None, None]
+
+
+def test_a_server_need_not_say_how_long_a_file_is(server: str, tmp_path: Path):
+    """GitHub does not, of an archive that it makes on demand."""
+    Publisher.says_length = False
+    (path,) = download(tmp_path, published=at(f"{server}/whole"))
+    assert path.read_bytes() == DATA
+
+
 def test_a_complete_part_is_fetched_again(server: str, tmp_path: Path):
     """Asking for the bytes after the last is an error to a server, not to the user."""
     (tmp_path / "songs.zip.part").write_bytes(DATA)
@@ -136,6 +162,21 @@ def test_refuses_what_the_publisher_did_not_sign(server: str, tmp_path: Path):
     Publisher.data = DATA[1:]
     with pytest.raises(UserError, match=f"its publisher says {DIGEST}"):
         download(tmp_path / "b", published=[signed])
+
+
+def test_a_checksum_that_the_user_gives_is_the_last_word(server: str, tmp_path: Path):
+    signed = Publication("songs", "songs.zip", f"{server}/whole", "MIT", "0" * 64)
+    assert download(tmp_path, ["songs"], DIGEST.upper(), [signed])[0].read_bytes() == DATA
+
+
+def test_checksums_are_read_and_kept_as_sha256sum_writes_them(server: str, tmp_path: Path):
+    (tmp_path / "SHA256SUMS").write_text(f"{'AB' * 32}  other.zip\n{'0' * 64} *songs.zip\n\n")
+    with pytest.raises(UserError, match=f"from an earlier download, says {'0' * 64}"):
+        download(tmp_path, published=at(f"{server}/whole"))
+    (tmp_path / "SHA256SUMS").write_text(f"{'AB' * 32}  other.zip\n{DIGEST.upper()} *songs.zip\n")
+    download(tmp_path, published=at(f"{server}/whole"))
+    kept = f"{'ab' * 32}  other.zip\n{DIGEST}  songs.zip\n"
+    assert (tmp_path / "SHA256SUMS").read_text() == kept
 
 
 def test_no_such_page(server: str, tmp_path: Path):
