@@ -106,7 +106,7 @@ def test_drawing_by_hand():
         return draw(rows, torch.full_like(chances, temperature), chances).tolist()
 
     assert drawn(1.0, 0.0, 0.49, 0.51, 0.74, 0.76, 0.999999) == [0, 0, 1, 1, 2, 2]
-    assert drawn(0.0, 0.99) == [0]
+    assert drawn(0.0, 0.9999999) == [0]
     # At half the temperature probabilities square: 4/6, 1/6, 1/6.
     assert drawn(0.5, 0.66, 0.67, 0.84) == [0, 1, 2]
     # Each row by its own temperature; what is masked is never taken, be the number all but 1.
@@ -189,8 +189,12 @@ def test_weights_to_share_are_half_the_size_and_play_the_same(policy, tmp_path):
     for name, tensor in load_policy(half).state_dict().items():
         assert torch.equal(tensor, policy.state_dict()[name].half().float())
     assert load(half, "policy")[0].step == 7
+    export([half], tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").stat().st_size == half.stat().st_size
     with pytest.raises(UserError, match=r"ends in neither \.onnx nor \.safetensors"):
         export([tmp_path], tmp_path / "policy.bin")
+    with pytest.raises(UserError, match="--float32 is for playing"):
+        export([tmp_path], half, float32=True)
 
 
 def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
@@ -203,16 +207,32 @@ def test_the_mean_of_several_runs_and_a_calmer_one(policy, tmp_path):
     export(runs, tmp_path / "mean.safetensors")
     export(runs, tmp_path / "calm.safetensors", calm=[3], settle=5)
     export(runs, tmp_path / "on-the-beat.safetensors", calm=[0, 4, 2, 4])
-    mean, calm, on_the_beat = (
-        load_policy(tmp_path / f"{name}.safetensors") for name in ("mean", "calm", "on-the-beat")
+    export(runs, tmp_path / "hasty.safetensors", settle=0)
+    mean, calm, on_the_beat, hasty = (
+        load_policy(tmp_path / f"{name}.safetensors")
+        for name in ("mean", "calm", "on-the-beat", "hasty")
     )
     half_way = (policy.chord_head.bias + other.chord_head.bias) / 2
     torch.testing.assert_close(mean.chord_head.bias, half_way)
     assert mean.calm.tolist() == [-0.5, 1, 0.25, 1.5]
     assert calm.calm.tolist() == [3, 3, 3, 3]
-    assert (mean.settle, calm.settle, on_the_beat.settle) == (0.75, 5, 0.75)
+    assert (mean.settle, calm.settle, on_the_beat.settle, hasty.settle) == (0.75, 5, 0.75, 0)
     assert on_the_beat.calm.tolist() == [0, 4, 2, 4]
     assert torch.equal(calm.chord_head.bias, mean.chord_head.bias)
+
+
+@torch.no_grad()
+def test_what_is_exported_to_play_is_what_is_exported_to_train_with(policy, tmp_path):
+    torch.manual_seed(1)
+    for name, network in (("a", policy), ("b", Policy(POLICY_PRESETS["tiny"]))):
+        header = Header(model="policy", config=CONFIG)
+        save(tmp_path / f"{name}.safetensors", header, network.state_dict())
+    runs = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    how = {"calm": [0, 4, 2, 4], "settle": 2, "half": True}
+    export(runs, tmp_path / "mean.safetensors", **how)
+    export(runs, tmp_path / "mean.onnx", float32=True, **how)
+    assert_agree(load_policy(tmp_path / "mean.safetensors"), tmp_path / "mean.onnx", 1e-4)
+    assert b".py" not in (tmp_path / "mean.onnx").read_bytes(), "paths of this machine"
 
 
 def test_there_is_no_mean_of_different_networks(policy, tmp_path):
@@ -231,11 +251,15 @@ def test_there_is_no_mean_of_different_networks(policy, tmp_path):
         export([tmp_path / "old.safetensors"], tmp_path / "calm.safetensors", calm=[1])
     with pytest.raises(UserError, match=r"old\.safetensors is of another version .* tensor 'calm'"):
         export([run, tmp_path / "old.safetensors"], tmp_path / "mean.safetensors")
-    for calm in ([1, 2], [math.nan], [1, 2, 3, 1e4]):
+    for calm in ([1, 2], [math.nan], [1, 2, 3, 1e4], [-1e4]):
         with pytest.raises(UserError, match="--calm takes one number, or one for each"):
             export([run], tmp_path / "calm.safetensors", calm=calm)
-    with pytest.raises(UserError, match="--settle takes a number of at most 100; this is nan"):
-        export([run], tmp_path / "calm.safetensors", settle=math.nan)
+    for settle in (math.nan, -1000):
+        with pytest.raises(UserError, match=f"number of at most 100; this is {settle:g}"):
+            export([run], tmp_path / "calm.safetensors", settle=settle)
+    save(run, Header(model="post-training", config=CONFIG), policy.state_dict())
+    with pytest.raises(UserError, match="is a run's last checkpoint; give the run's folder"):
+        export([run], tmp_path / "mean.safetensors")
 
 
 def test_a_name_means_the_shipped_network_unless_a_run_here_has_it_too(

@@ -33,7 +33,10 @@ def test_a_seed_draws_the_same_chance_again_and_another_does_not():
 @pytest.fixture(scope="module")
 def policy():
     torch.manual_seed(0)
-    return Policy(POLICY_PRESETS["tiny"]).eval()
+    made = Policy(POLICY_PRESETS["tiny"]).eval()
+    made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
+    made.settle.fill_(1.5)
+    return made
 
 
 def songs():
