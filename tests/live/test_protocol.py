@@ -62,6 +62,7 @@ def melody(**state):
         ("[]", "cannot be read", 1002),
         ("[" * 5000, "cannot be read", 1002),
         ("\ud800", "cannot be read", 1002),
+        ('{"a":' + "[" * 5000, "cannot be read", 1002),
         ('{"version":2}', "type", 1002),
         ('{"type":"chord","frame":0}', "chord", 1002),
         (melody(pitch=60), "onset", 1002),
@@ -86,6 +87,7 @@ def melody(**state):
         ('{"type":"set","lookahead":0}', "lookahead", 1002),
         ('{"type":"set","commit":65}', "commit", 1002),
         ('{"type":"hello","version":2,"seed":-1}', "seed", 1002),
+        ('{"type":"hello","version":2,"resume":"' + "x" * 65 + '"}', "resume", 1002),
         ('{"type":"hello","version":1,"colour":"red"}', "version 1", 1002),
         ('{"type":"ping","t":"' + "m" * MAX_MESSAGE + '"}', "bytes", 1009),
     ],
@@ -94,6 +96,32 @@ def test_anything_else_is_refused(text, says, code):
     with pytest.raises(ProtocolError, match=says) as caught:
         decode(text)
     assert caught.value.code == code
+
+
+def test_no_message_may_have_more_bytes_than_are_read_be_its_characters_fewer():
+    hello = '{"type":"hello","version":2}'
+    assert decode(hello.ljust(MAX_MESSAGE)) == Hello(2)
+    for text in (hello.ljust(MAX_MESSAGE + 1), '{"type":"ping","t":"' + "é" * (MAX_MESSAGE // 2)):
+        with pytest.raises(ProtocolError, match=f"at most {MAX_MESSAGE} are read") as caught:
+            decode(text)
+        assert caught.value.code == 1009
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        melody(pitch=60, onset=True, chord={"name": "C", "onset": True}),
+        '{"type":"set"}',
+        '{"type":"ping","t":1}',
+        '{"type":"hello","version":2}',
+    ],
+)
+def test_a_field_that_is_not_known_is_refused_not_ignored(message):
+    decode(message)
+    for at in range(len(message)):
+        if message[at] == "}":
+            with pytest.raises(ProtocolError, match="unknown field `colour`"):
+                decode(message[:at] + ',"colour":"red"' + message[at:])
 
 
 def test_server_messages_are_plain_json():

@@ -1,22 +1,25 @@
 """The real server over real sockets: what it refuses, what it survives, how it starts and ends."""
 
 import asyncio
+import itertools
 import json
 import re
 import signal
 import socket
 import urllib.request
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 from urllib.error import HTTPError
 
 import pytest
 import uvicorn
 from jam_process import gapt_jam, jam_at
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gapt.live.line import MAX_BURST
-from gapt.live.protocol import MAX_MESSAGE, MAX_STATES
+from gapt.live.line import MAX_BURST, Line
+from gapt.live.protocol import MAX_MESSAGE, MAX_STATES, ProtocolError
 from gapt.live.server import application, bind
 
 HELLO = {"type": "hello", "version": 2, "seed": 5}
@@ -135,9 +138,11 @@ def test_another_page_may_not_connect(jam, origin):
     assert refused.value.response.status_code == 403
 
 
-def test_our_own_page_may(jam):
+@pytest.mark.parametrize("scheme", ["http", "https"])  # the second where a proxy encrypts
+def test_our_own_page_may(jam, scheme):
     async def enter():
-        async with session(jam, origin=jam.rstrip("/")) as websocket:
+        origin = jam.rstrip("/").replace("http", scheme)
+        async with session(jam, origin=origin) as websocket:
             return await ask(websocket, HELLO)
 
     assert asyncio.run(enter())["type"] == "ready"
@@ -253,6 +258,39 @@ def test_too_many_messages_end_the_session(jam):
     assert code == 1008
 
 
+def test_a_player_may_play_on_for_ever_but_not_save_up_more_than_a_burst(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("gapt.live.line.time", SimpleNamespace(monotonic=lambda: now))
+
+    async def speak():
+        nonlocal now
+        texts = itertools.repeat({"type": "websocket.receive", "text": json.dumps(melody(0))})
+        messages = itertools.chain([{"type": "websocket.connect"}], texts)
+
+        async def receive():
+            return next(messages)
+
+        async def send(message):
+            pass
+
+        async def hear(count, seconds):
+            nonlocal now
+            for _ in range(count):
+                now += seconds
+                await line.receive(60)
+
+        websocket = WebSocket({"type": "websocket"}, receive, send)
+        await websocket.accept()
+        line = Line(websocket)
+        await hear(2 * int(MAX_BURST), 1 / 50)  # sixteenths at 750 BPM
+        now += 3600
+        await hear(int(MAX_BURST), 0)
+        with pytest.raises(ProtocolError, match="faster than anybody plays"):
+            await hear(1, 0)
+
+    asyncio.run(speak())
+
+
 @asynccontextmanager
 async def small_stage(offer):
     """A server with two seats, in this process."""
@@ -362,6 +400,10 @@ def test_a_session_waits_for_its_player_only_so_long(offer, monkeypatch):
 def test_the_page_allows_itself_only(jam):
     with urllib.request.urlopen(jam) as response:
         assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        assert response.headers["referrer-policy"] == "no-referrer"  # the address may hold the key
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-cache"
         html = response.read().decode()
     assert "<style" not in html
     assert "http" not in html.replace("http-equiv", "")
