@@ -1,7 +1,7 @@
 """A mido backend in place of hardware: somebody plays a tune with a MIDI clock, then hits Ctrl-C.
 
 MIDO_BACKEND=loopback gapt jam ...: `keys` is the port to listen to, `synth` the one to play to,
-which writes what it is sent to the file that LOOPBACK names.
+which writes what it is sent to the file that LOOPBACK names. LOOPBACK_ENDS is another signal.
 """
 
 import os
@@ -48,7 +48,7 @@ class Input(BaseInput):
                 time.sleep(CLOCK_SECONDS)
         self._hear(mido.Message("stop"))
         time.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), getattr(signal, os.environ.get("LOOPBACK_ENDS", "SIGINT")))
 
 
 class Output(BaseOutput):

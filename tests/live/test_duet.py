@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from gapt.live.accompanist import Accompanist
 from gapt.live.duet import Duet, _Clocks
-from gapt.music.chords import lead_sheet_name
+from gapt.music.chords import CHORD_NAMED, chord_at, lead_sheet_name
 from gapt.music.frames import CHORDS, MELODY, SILENCE
+from gapt.music.voicing import voice
 
 
 class Played:
@@ -114,10 +115,12 @@ def test_what_a_machine_that_stood_still_has_missed_is_not_played_all_at_once(mo
 
 def test_a_new_take_begins_cold(tiny_model):
     again = Played(tiny_model).run(6 * 32, NOTES)
-    first, again.names = again.names, {}
+    again.duet.stop()
+    first, again.sent = again.sent, []
     again.duet.start()
     again.clocks = 0
-    assert again.run(6 * 32, NOTES).names == first
+    again.run(6 * 32, NOTES).duet.stop()
+    assert again.sent == first
 
 
 def test_after_a_stop_the_chord_that_is_held_sounds_again(model):
@@ -149,6 +152,21 @@ def test_a_note_that_ends_long_before_the_first_beat_is_not_in_it(tiny_model):
         assert played.duet._melody == heard
 
 
+def test_a_key_let_go_of_after_the_next_was_pressed_ends_no_note(tiny_model):
+    played = Played(tiny_model).run(16, [(0, 9, 60), (6, 30, 64)])
+    assert played.duet._melody == MELODY.hold(64)
+
+
+def test_every_chord_is_voiced_after_the_one_before_it(tiny_model):
+    played = Played(tiny_model).run(6 * 64, NOTES)
+    before = None
+    for at, name in played.names.items():
+        notes = tuple(note for clock, kind, note in played.sent if (clock, kind) == (at, "note_on"))
+        assert notes == voice(chord_at(CHORD_NAMED[name]), before)
+        before = notes
+    assert before
+
+
 def test_a_key_that_is_down_when_a_take_begins_is_heard_from_its_first_frame(tiny_model):
     played = Played(tiny_model)
     played.duet.press(60)
@@ -175,6 +193,14 @@ def test_a_take_goes_on_where_it_stopped_even_if_it_is_told_where_that_is(tiny_m
     again = {clock: name for clock, name in straight.names.items() if clock > 53}
     assert {clock: name for clock, name in stopped.names.items() if clock > 53} == again
     assert before == {clock: name for clock, name in straight.names.items() if clock < clocks}
+
+
+def test_a_key_pressed_in_a_pause_and_still_down_is_heard_when_the_take_goes_on(tiny_model):
+    played = Played(tiny_model).run(48)
+    played.duet.stop()
+    played.duet.press(72)
+    played.duet.resume()
+    assert played.run(4).duet._melody == MELODY.on(72)
 
 
 def test_at_another_place_in_the_song_a_take_begins_anew(tiny_model):
@@ -238,6 +264,7 @@ def test_another_device_has_its_notes_and_clocks_heard_from_its_start_on(tiny_mo
             if on == clock:
                 messages.append(mido.Message("note_on", note=pitch))
                 messages.append(mido.Message("note_on", note=36, channel=9))  # a drum
+                messages.append(mido.Message("note_off", note=pitch, channel=9))  # another
             if off == clock:
                 messages.append(mido.Message("note_on", note=pitch, velocity=0))
     sent = [(clock - 1, kind, note) for clock, kind, note in follow(tiny_model, messages)]
@@ -268,6 +295,14 @@ def test_a_pause_silences_the_chord_and_then_the_take_goes_on(tiny_model, pause)
     assert struck(sent, 96 + later) == struck(straight, 96, later)
 
 
+def test_a_pedal_ends_no_chord_as_long_as_clocks_come(tiny_model):
+    pedal = mido.Message("control_change")
+    straight = follow(tiny_model, [START, *[CLOCK] * 192])
+    assert (
+        follow(tiny_model, [START, *[CLOCK] * 90, LATER, CLOCK, pedal, *[CLOCK] * 101]) == straight
+    )
+
+
 @pytest.mark.parametrize(
     ("jump", "to_beat"),
     [
@@ -284,13 +319,14 @@ def test_after_a_start_or_a_jump_a_take_begins_anew_on_a_beat(tiny_model, jump, 
     assert struck(sent, 90) == struck(straight, 0, 90 + to_beat)
 
 
-def jam(tmp_path, *arguments):
+def jam(tmp_path, ends, *arguments):
     record = tmp_path / "sent.txt"
     environment = {
         **os.environ,
         "MIDO_BACKEND": "loopback",
         "PYTHONPATH": str(Path(__file__).parent),
         "LOOPBACK": str(record),
+        "LOOPBACK_ENDS": ends,
     }
     done = subprocess.run(
         [sys.executable, "-m", "gapt", *arguments],
@@ -299,12 +335,12 @@ def jam(tmp_path, *arguments):
     return done, record.read_text().splitlines() if record.exists() else []
 
 
-@pytest.mark.parametrize("clock", ["in", "internal"])
-def test_from_port_to_port(tmp_path, model, clock):
-    """All of it but the hardware, much faster than anybody plays."""
+@pytest.mark.parametrize(("clock", "ends"), [("in", "SIGINT"), ("internal", "SIGTERM")])
+def test_from_port_to_port(tmp_path, model, clock, ends):
+    """All of it but the hardware, much faster than anybody plays; however it is ended."""
     tempo = ["--bpm", "400"] if clock == "internal" else []
     done, sent = jam(
-        tmp_path, "jam", "--midi-in", "keys", "--midi-out", "SYN", "--clock", clock, *tempo,
+        tmp_path, ends, "jam", "--midi-in", "keys", "--midi-out", "SYN", "--clock", clock, *tempo,
         "--model", str(model),
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
