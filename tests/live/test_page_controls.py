@@ -275,6 +275,7 @@ def test_measuring_is_cancelled_by_keyboard(page):
     page.locator("#advanced summary").click()
     page.get_by_role("button", name="Measure").click()
     dialog = page.get_by_role("dialog", name="Input offset")
+    expect(dialog).to_be_visible()  # once the sound is awake
     page.keyboard.press("Tab")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Enter")
