@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._dynamo import lookup_backend
 
-from gapt.models.policy import Policy
-from gapt.models.presets import POLICY_PRESETS
 from gapt.models.transformer import (
     PERIOD,
     Cache,
@@ -34,15 +32,6 @@ def random_states(voice, batch, frames, seed=0):
         state = voice.advance(state, actions[:, t])
         states.append(state)
     return torch.from_numpy(np.stack(states, axis=1))
-
-
-@pytest.fixture(scope="module")
-def policy():
-    torch.manual_seed(0)
-    made = Policy(POLICY_PRESETS["tiny"]).eval()
-    made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
-    made.settle.fill_(1.5)
-    return made
 
 
 @settings(max_examples=20)

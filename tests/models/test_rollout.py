@@ -30,15 +30,6 @@ def test_a_seed_draws_the_same_chance_again_and_another_does_not():
     assert not torch.equal(draw_noise(4, 4, 8), first)
 
 
-@pytest.fixture(scope="module")
-def policy():
-    torch.manual_seed(0)
-    made = Policy(POLICY_PRESETS["tiny"]).eval()
-    made.calm[:] = torch.tensor([-1.0, 2.0, 0.5, 3.0])
-    made.settle.fill_(1.5)
-    return made
-
-
 def songs():
     torch.manual_seed(1)
     melody = torch.randint(0, MELODY.num_states, (4, 40))
